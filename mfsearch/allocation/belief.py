@@ -1,0 +1,166 @@
+"""What the surrogate believes in a given state: architectures in, posterior figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from botorch.acquisition.acquisition import AcquisitionFunction
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from torch import Tensor
+
+from mfsearch.allocation.base import State
+from mfsearch.allocation.features import Features
+from mfsearch.records import Architecture, EvaluationQuery, Json, Status
+from mfsearch.surrogate.data import TrainingData
+from mfsearch.surrogate.fit import fit_cokriging
+from mfsearch.surrogate.warp import Scaling, ValueWarp
+
+_ALWAYS = 12  # observations up to which the hyper-parameters are fitted at every step
+_GROWTH = 1.15  # after that they are fitted anew whenever the data have grown by this factor
+_ENOUGH = 4  # target observations from which a level can be called useless
+_INTERVAL = 1.959964  # two-sided 95% of a normal
+
+
+class Belief:
+    """The co-kriging posterior of a state. All figures are in standardised units of the warped value, unless `shown`.
+
+    Args:
+        state: What is known; it must hold at least one usable observation.
+        cache: Encodings by key, kept by the caller.
+        fit: False takes the remembered hyper-parameters where there are any.
+
+    Attributes:
+        model: The posterior; pending evaluations count as if they had come out as expected.
+        memory: What makes the next step start where this one ended; JSON.
+    """
+
+    def __init__(self, state: State, cache: dict[str, NDArray[np.float64]], fit: bool = True) -> None:
+        self._state = state
+        self._features = Features(state, cache)
+        levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
+        done = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
+        level = np.array([levels[o.query.rung] for o in done])
+        values = np.array([o.value for o in done], dtype=np.float64)
+        wanted = state.objective.signal
+        shared = [rung.signal.removeprefix("-") == wanted for rung in state.ladder.levels]
+        self._scale = _Scale(state, shared, values, level)
+        noise = np.array([np.nan if o.noise is None else o.noise for o in done], dtype=np.float64)
+        data = TrainingData(
+            self._stack([o.query.architecture for o in done], level),
+            torch.from_numpy(self._scale.forward(values, level))[:, None],
+            torch.from_numpy(self._scale.variance(values, noise, level))[:, None],
+        )
+        remembered = state.memory.get("hyperparameters")
+        start = remembered if isinstance(remembered, dict) else None
+        fitted_at = state.memory.get("fitted_at", 0)
+        fitted_at = fitted_at if isinstance(fitted_at, int) else 0
+        refit = start is None or (fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at))
+        self.model = fit_cokriging(data, self._features.blocks, len(levels), start, shared=shared, refit=refit)
+        self.memory: dict[str, Json] = {
+            "hyperparameters": dict(self.model.hyperparameters),
+            "fitted_at": len(done) if refit else fitted_at,
+        }
+        self._levels = levels
+        self._seen_at_target = int((level == len(levels) - 1).sum())
+        self._at_target = [o.query.architecture for o, place in zip(done, level, strict=True) if place == len(levels) - 1]
+        self.assume(state.pending)
+
+    def inputs(self, architectures: Sequence[Architecture], level: int) -> Tensor:
+        """Model inputs of n architectures at a level, n x (d+1)."""
+        return self._stack(architectures, np.full(len(architectures), level))
+
+    def mean_variance(self, architectures: Sequence[Architecture], level: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Posterior mean and variance of n architectures at a level, n each."""
+        mean, variance = self.model.mean_variance(self.inputs(architectures, level))
+        return mean.numpy(), variance.numpy()
+
+    def upper(self, architectures: Sequence[Architecture], level: int) -> NDArray[np.float64]:
+        """Mean plus one standard deviation at a level, n; what all share in uncertainty is left out."""
+        mean, variance = self.mean_variance(architectures, level)
+        return mean + np.sqrt(np.maximum(variance - variance.min(), 0.0) if level else variance)
+
+    def promise(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """How good architectures may turn out to be at the target, n."""
+        return self.upper(architectures, len(self._levels) - 1)
+
+    def useless(self, level: int, threshold: float) -> bool:
+        """Whether a level was found to say next to nothing about the target."""
+        return self._seen_at_target >= _ENOUGH and abs(self.model.correlation(level)) < threshold
+
+    def improvement(self, architectures: Sequence[Architecture], places: Sequence[int]) -> NDArray[np.float64]:
+        """Expected improvement on the best posterior mean among those evaluated at the target, were one more evaluated there.
+
+        With noise: the gain counts the change of the posterior mean, not the observation itself.
+
+        Args:
+            architectures: A pool.
+            places: Those of the pool to judge, m.
+
+        Returns:
+            m figures, not negative; an infinite advantage is never claimed: before the first one, the posterior mean ranks.
+        """
+        last = len(self._levels) - 1
+        chosen = [architectures[i] for i in places]
+        X = self.inputs(chosen, last)
+        mean, variance = self.model.mean_variance(X)
+        if not self._at_target:
+            return (mean - mean.min() + 1e-9).numpy()
+        seen = self.inputs(self._at_target, last)
+        seen_mean, _ = self.model.mean_variance(seen)
+        best = int(seen_mean.argmax())
+        between = self.model.cross_covariance(X, seen[best : best + 1])[:, 0]
+        spread = ((variance - between).abs() / (variance + self.model.noise[last]).sqrt()).clamp_min(1e-9).detach().numpy()
+        distance = (mean - seen_mean[best]).numpy()
+        z = distance / spread
+        return np.asarray(distance * ndtr(z) + spread * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
+
+    def gains(self, acquisition: AcquisitionFunction, architectures: Sequence[Architecture], level: int) -> NDArray[np.float64]:
+        """An acquisition function's figures for n architectures at a level, n."""
+        with torch.no_grad():
+            gains: NDArray[np.float64] = acquisition(self.inputs(architectures, level).unsqueeze(1)).numpy()
+        return gains
+
+    def assume(self, queries: Sequence[EvaluationQuery]) -> None:
+        """Condition on queries as if they came out as expected: their uncertainty goes, the mean stays."""
+        if queries:
+            X = self._stack([q.architecture for q in queries], np.array([self._levels[q.rung] for q in queries]))
+            mean, _ = self.model.mean_variance(X)
+            self.model = self.model.condition_on_observations(X, mean[:, None])
+
+    def shown(self, architecture: Architecture, level: int) -> tuple[float, tuple[float, float]]:
+        """Posterior median and 95% interval in the objective's unit and the user's orientation."""
+        mean, variance = self.mean_variance([architecture], level)
+        spread = _INTERVAL * np.sqrt(variance)
+        centre, low, high = self._scale.backward(np.r_[mean, mean - spread, mean + spread], np.full(3, level))
+        ends = sorted(self._state.objective.shown(float(end)) for end in (low, high))
+        return self._state.objective.shown(float(centre)), (ends[0], ends[1])
+
+    def _stack(self, architectures: Sequence[Architecture], levels: NDArray[np.int_]) -> Tensor:
+        return torch.from_numpy(np.c_[self._features(architectures), levels.astype(np.float64)])
+
+
+class _Scale:
+    """Values to standardised units and back: accuracies at the levels that measure the objective are warped, others are not."""
+
+    def __init__(self, state: State, shared: list[bool], values: NDArray[np.float64], level: NDArray[np.int_]) -> None:
+        self._warp = ValueWarp(state.objective)
+        self._warped = np.array(shared)
+        groups = [len(shared) if same else number for number, same in enumerate(shared)]
+        prior = [self._warp.prior_sd if same else None for same in shared]
+        self._scaling = Scaling.fit(self._choose(self._warp(values), values, level), level, groups, prior)
+
+    def forward(self, values: NDArray[np.float64], level: NDArray[np.int_]) -> NDArray[np.float64]:
+        return self._scaling(self._choose(self._warp(values), values, level), level)
+
+    def backward(self, standard: NDArray[np.float64], level: NDArray[np.int_]) -> NDArray[np.float64]:
+        warped = self._scaling.inverse(standard, level)
+        return self._choose(self._warp.inverse(warped), warped, level)
+
+    def variance(self, values: NDArray[np.float64], sd: NDArray[np.float64], level: NDArray[np.int_]) -> NDArray[np.float64]:
+        return self._scaling.variance(self._choose(self._warp.noise_variance(values, sd), np.square(sd), level), level)
+
+    def _choose(self, warped: NDArray[np.float64], plain: NDArray[np.float64], level: NDArray[np.int_]) -> NDArray[np.float64]:
+        return np.where(self._warped[level], warped, plain)

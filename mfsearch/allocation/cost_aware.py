@@ -1,0 +1,221 @@
+"""The default policy: the query that tells most about the target's optimum per device second.
+
+Each step the surrogate is conditioned on everything known (on what runs, too), and the exact knowledge gradient of every
+promising (architecture, level) pair is divided by its expected cost. The pool of architectures grows by buying scores for
+the neighbours of the most promising ones. Two things guard against a ladder that misleads: a few early evaluations at the
+target, as soon as they are cheap enough to be an insurance, and a last part of the budget that goes to the target alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
+from mfsearch.allocation.base import AbstractPolicy, Proposal, State
+from mfsearch.allocation.belief import Belief
+from mfsearch.allocation.candidates import pool
+from mfsearch.allocation.features import REFERENCE, scored_by_all
+from mfsearch.errors import ConfigError
+from mfsearch.records import Architecture, EvaluationQuery, Json, ScoreQuery, Status
+
+
+class CostAware(AbstractPolicy):
+    """Cost-aware multi-fidelity knowledge gradient on a growing pool.
+
+    Args:
+        initial: Random evaluations at the lowest level before the surrogate decides: it needs some bad architectures, too.
+        start_share: Most of the budget that the first scores may cost, as a fraction.
+        grow_every: Evaluations between two growths of the pool; 0 never grows it.
+        grow_from: Promising architectures whose neighbours are scored.
+        grow_by: Most architectures scored in one growth.
+        insurance: Evaluations at the target that are made early whatever the lower levels say.
+        insurance_share: Most of the budget that one of them may cost, as a fraction: dearer ones are no insurance.
+        reserve: Last fraction of the budget that goes to the target alone, where the rule is `evaluated`.
+        useless: A level whose learned correlation with the target is below this, with the target seen often enough to know,
+            is no longer paid for.
+    """
+
+    name = "cost_aware"
+
+    def __init__(
+        self,
+        initial: int = 4,
+        start_share: float = 0.1,
+        grow_every: int = 3,
+        grow_from: int = 30,
+        grow_by: int = 40,
+        insurance: int = 4,
+        insurance_share: float = 0.12,
+        reserve: float = 0.25,
+        useless: float = 0.2,
+    ) -> None:
+        for name, share in (
+            ("start_share", start_share),
+            ("insurance_share", insurance_share),
+            ("reserve", reserve),
+            ("useless", useless),
+        ):
+            if not 0 <= share <= 1:
+                raise ConfigError(f"policy cost_aware: {name} must be between 0 and 1; got {share}.")
+        for name, count in (
+            ("initial", initial),
+            ("grow_every", grow_every),
+            ("grow_from", grow_from),
+            ("grow_by", grow_by),
+            ("insurance", insurance),
+        ):
+            if count < 0:
+                raise ConfigError(f"policy cost_aware: {name} must be 0 or more; got {count}.")
+        self.initial, self.start_share, self.reserve, self.useless = initial, start_share, reserve, useless
+        self.grow_every, self.grow_from, self.grow_by = grow_every, grow_from, grow_by
+        self.insurance, self.insurance_share = insurance, insurance_share
+        self._encodings: dict[str, NDArray[np.float64]] = {}
+
+    def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
+        """First scores at random, then evaluations at random, then growth of the pool and knowledge gradient by turns."""
+        if first := self._first_scores(state, rng):
+            return Proposal(first, reason="first scores, at random")
+        done = [o for o in state.observations if o.status is Status.OK]
+        missing = self.initial - len(done) - len(state.pending)
+        if missing > 0 and (initial := self._at_random(state, min(n, missing), rng)):
+            return Proposal(initial, state.memory, "first evaluations, at random")
+        if not done:
+            return Proposal(reason="nothing is known, and no random evaluation is affordable")
+        belief = Belief(state, self._encodings)
+        memory: dict[str, Json] = {**state.memory, **belief.memory}
+        if growth := self._growth(state, belief, len(done), rng):
+            return Proposal(growth, {**memory, "grown_at": len(done)}, "scores for the neighbours of the most promising")
+        chosen: list[EvaluationQuery] = []
+        for _ in range(n):
+            choice = self._best(state, belief, chosen, rng)
+            if choice is None:
+                break
+            chosen.append(choice)
+            belief.assume([choice])
+        return Proposal(chosen, memory, "" if chosen else "no evaluation is both new and affordable")
+
+    def _first_scores(self, state: State, rng: np.random.Generator) -> list[ScoreQuery]:
+        unscored = [rung for rung in state.ladder.inputs if not state.scores.get(rung.name)]
+        if not unscored:
+            return []
+        drawn = list({a.key: a for a in state.space.sample(2 * REFERENCE, rng)}.values())[:REFERENCE]
+        price = sum(rung.expected_cost(a) for a in drawn for rung in unscored) / len(drawn)
+        affordable = min(self.start_share * state.total, state.free) / price if price > 0 else REFERENCE
+        return [ScoreQuery(tuple(drawn[: max(1, min(REFERENCE, int(affordable)))]), rung.name) for rung in unscored]
+
+    def _at_random(self, state: State, n: int, rng: np.random.Generator) -> list[EvaluationQuery]:
+        rung = state.ladder.evaluations[0].name
+        known = list(scored_by_all(state).values()) if state.ladder.inputs else state.space.sample(8 * n, rng)
+        new = [a for a in {a.key: a for a in known}.values() if (a.key, rung) not in state.excluded and state.affordable(a, rung)]
+        return [EvaluationQuery(a, rung, why={"reason": "at random: the surrogate needs a beginning"}) for a in new[:n]]
+
+    def _growth(self, state: State, belief: Belief, done: int, rng: np.random.Generator) -> list[ScoreQuery]:
+        """Scores for the neighbours of the most promising architectures, most promising first."""
+        grown_at = state.memory.get("grown_at", 0)
+        if (
+            not state.ladder.inputs
+            or not self.grow_every
+            or done - (grown_at if isinstance(grown_at, int) else 0) < self.grow_every
+        ):
+            return []
+        known = scored_by_all(state)
+        cheapest = state.ladder.evaluations[0].name
+        if state.free < 5 * np.median([state.cost(a, cheapest) for a in list(known.values())[:REFERENCE]]):
+            return []  # what is left buys evaluations
+        order = np.argsort(-belief.promise(list(known.values())), kind="stable")
+        members, new = list(known.values()), dict[str, Architecture]()
+        for place in order[: self.grow_from]:
+            for neighbour in state.space.neighbours(members[place]):
+                if neighbour.key not in known and len(new) < self.grow_by:
+                    new[neighbour.key] = neighbour
+        price = sum(rung.expected_cost(a) for a in new.values() for rung in state.ladder.inputs)
+        if not new or price > 0.1 * state.free:
+            return []
+        return [ScoreQuery(tuple(new.values()), rung.name) for rung in state.ladder.inputs]
+
+    def _best(
+        self, state: State, belief: Belief, chosen: list[EvaluationQuery], rng: np.random.Generator
+    ) -> EvaluationQuery | None:
+        members = pool(state, belief, rng)
+        taken = state.excluded | {(q.architecture.key, q.rung) for q in chosen}
+        spoken_for = sum(state.cost(q.architecture, q.rung) for q in chosen)
+        free = state.free - spoken_for
+        target = state.ladder.target.name
+
+        def open(level: int, order: NDArray[np.intp], most: int, money: float) -> list[int]:
+            rung = state.ladder.levels[level].name
+            found: list[int] = []
+            for i in order:
+                if (members[i].key, rung) not in taken and state.cost(members[i], rung) <= money:
+                    found.append(int(i))
+                    if len(found) == most:
+                        break
+            return found
+
+        last = len(state.ladder.levels) - 1
+        mean, _ = belief.mean_variance(members, last)
+        by_mean = np.argsort(-mean, kind="stable")
+        at_target = open(last, by_mean, 60, free)
+        if (
+            self._insured(state, chosen)
+            and at_target
+            and state.cost(members[at_target[0]], target) <= self.insurance_share * state.total
+        ):
+            return self._query(
+                belief.improvement(members, at_target[:1]), members, at_target[:1], last, state, "early look at the target"
+            )
+        kept = 0.0
+        if state.rule == "evaluated":
+            kept = min(
+                (state.p95(members[i], target) for i in by_mean[:12] if (members[i].key, target) not in taken), default=0.0
+            )
+            ending = free <= self.reserve * state.total
+            if at_target and (ending or free < 2 * kept):
+                gains = belief.improvement(members, at_target)
+                return self._query(gains, members, at_target, last, state, "the last part of the budget goes to the target")
+        reference = np.unique(np.r_[by_mean[:250], np.argsort(-belief.promise(members), kind="stable")[:150]])
+        gradient = DiscreteKnowledgeGradient(belief.model, belief.inputs([members[i] for i in reference], last))
+        best: EvaluationQuery | None = None
+        worth: dict[str, float] = {}
+        for level, rung in enumerate(state.ladder.levels):
+            if rung.kind != "evaluation" or (level < last and belief.useless(level, self.useless)):
+                continue
+            order = by_mean if level == last else np.argsort(-belief.upper(members, level), kind="stable")
+            found = open(level, order, 60 if level == last else 400, free if level == last else free - kept)
+            if not found:
+                continue
+            gains = belief.gains(gradient, [members[i] for i in found], level)
+            query = self._query(gains, members, found, level, state, "most information about the optimum per second")
+            worth[rung.name] = float(query.why["gain_per_second"])  # type: ignore[arg-type]
+            if best is None or worth[rung.name] > worth[best.rung]:
+                best = query
+        if best is None:
+            return None
+        return EvaluationQuery(best.architecture, best.rung, why={**best.why, "gain_per_second_by_rung": dict(worth)})
+
+    def _insured(self, state: State, chosen: list[EvaluationQuery]) -> bool:
+        """Whether the next early look at the target is due: they are spread over the first part of the budget."""
+        target = state.ladder.target.name
+        if len(state.ladder.evaluations) < 2:
+            return False
+        running = [q.rung for q in [*state.pending, *chosen]]
+        seen = sum(o.query.rung == target for o in state.observations if o.status is Status.OK) + running.count(target)
+        return seen < self.insurance and 1 - state.free / state.total >= 0.08 * (seen + 1)
+
+    @staticmethod
+    def _query(
+        gains: NDArray[np.float64], members: list[Architecture], found: list[int], level: int, state: State, reason: str
+    ) -> EvaluationQuery:
+        rung = state.ladder.levels[level].name
+        costs = np.array([max(state.cost(members[i], rung), 1e-9) for i in found])
+        place = int(np.argmax(gains / costs))
+        why: Mapping[str, Json] = {
+            "reason": reason,
+            "gain": float(gains[place]),
+            "cost": float(costs[place]),
+            "gain_per_second": float(gains[place] / costs[place]),
+        }
+        return EvaluationQuery(members[found[place]], rung, why=why)

@@ -1,0 +1,101 @@
+"""Architectures as inputs of the surrogate: the space's encoding, and the scores as normal scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from mfsearch.allocation.base import State
+from mfsearch.records import Architecture
+from mfsearch.surrogate.data import InputBlocks
+
+REFERENCE = 100
+"""Architectures scored first, at random: the reference of the normal scores, frozen for the whole study."""
+
+_TAIL = 4.0
+"""Normal scores are clipped here: a proxy that explodes must not leave the range in which the kernel was fitted."""
+
+
+class NormalScore:
+    """Maps raw scores to normal scores against a frozen reference sample.
+
+    Within the reference: the normal quantile of the mid-rank. Beyond its extremes, where every promising architecture lies
+    sooner or later: linear, with the mean slope of the outer quarter, so that better ones do not all look the same.
+
+    Args:
+        reference: n raw scores; NaN where missing.
+    """
+
+    def __init__(self, reference: NDArray[np.float64]) -> None:
+        known = np.sort(reference[np.isfinite(reference)])
+        self._x, _inverse, counts = np.unique(known, return_inverse=True, return_counts=True)
+        if len(self._x) < 2:
+            self._z = np.zeros(len(self._x))
+            return
+        last = np.cumsum(counts)
+        self._z = ndtri((last - counts / 2) / len(known))
+        low, high = np.searchsorted(self._x, np.quantile(known, [0.25, 0.75]))
+        low, high = max(low, 1), min(high, len(self._x) - 2)
+        self._below = (self._z[low] - self._z[0]) / (self._x[low] - self._x[0])
+        self._above = (self._z[-1] - self._z[high]) / (self._x[-1] - self._x[high])
+
+    def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Normal scores of raw ones, any shape; 0 where the raw score is missing or the reference has no spread."""
+        if len(self._x) < 2:
+            return np.zeros_like(raw)
+        z = np.interp(raw, self._x, self._z)
+        z = np.where(raw < self._x[0], self._z[0] - self._below * (self._x[0] - raw), z)
+        z = np.where(raw > self._x[-1], self._z[-1] + self._above * (raw - self._x[-1]), z)
+        return np.where(np.isfinite(raw), np.clip(z, -_TAIL, _TAIL), 0.0)
+
+
+class Features:
+    """Encodes architectures for one study: encoding, then normal scores, then one missing-indicator a score column.
+
+    Args:
+        state: Gives space, ladder and bought scores.
+        cache: Encodings by key, kept by the caller: they never change.
+    """
+
+    def __init__(self, state: State, cache: dict[str, NDArray[np.float64]]) -> None:
+        self._state = state
+        self._cache = cache
+        self._rungs = [(rung, state.scores.get(rung.name, {})) for rung in state.ladder.inputs]
+        self._maps = [
+            [NormalScore(column) for column in _raw(list(known.values())[:REFERENCE], len(rung.columns)).T]
+            for rung, known in self._rungs
+        ]
+        trusted = [rises for rung, _ in self._rungs for rises in rung.trusted]
+        self.blocks = InputBlocks.from_layout(state.space.layout, trusted, indicators=len(trusted))
+
+    def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """Inputs of n architectures, n x d."""
+        new = [a for a in {a.key: a for a in architectures}.values() if a.key not in self._cache]
+        if new:
+            self._cache.update(zip((a.key for a in new), self._state.space.encode(new), strict=True))
+        parts = [
+            np.stack([self._cache[a.key] for a in architectures])
+            if architectures
+            else np.empty((0, self._state.space.layout.width))
+        ]
+        raws = [_raw([known.get(a.key, ()) for a in architectures], len(rung.columns)) for rung, known in self._rungs]
+        for raw, maps in zip(raws, self._maps, strict=True):
+            parts.append(np.stack([f(column) for f, column in zip(maps, raw.T, strict=True)], axis=1))
+        parts += [np.isnan(raw).astype(np.float64) for raw in raws]
+        return np.concatenate(parts, axis=1)
+
+
+def _raw(rows: Sequence[Sequence[float | None]], width: int) -> NDArray[np.float64]:
+    filled = [[np.nan if value is None else value for value in row] if row else [np.nan] * width for row in rows]
+    return np.array(filled, dtype=np.float64).reshape(len(filled), width)
+
+
+def scored_by_all(state: State) -> Mapping[str, Architecture]:
+    """The pool: architectures that every input rung has scored, in the order in which they came; all where there is none."""
+    if not state.ladder.inputs:
+        return state.architectures
+    rungs = [state.scores.get(rung.name, {}) for rung in state.ladder.inputs]
+    return {key: a for key, a in state.architectures.items() if all(key in known for known in rungs)}

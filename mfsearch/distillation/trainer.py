@@ -1,0 +1,252 @@
+"""One training run, with or without a teacher, and what it came to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from mfsearch.datasets.base import ImageData
+from mfsearch.distillation.losses import cross_entropy, knowledge_distillation, neuron_selectivity
+from mfsearch.errors import ConfigError, EvaluationError
+from mfsearch.networks.base import AbstractFeatureNetwork
+
+Loss: TypeAlias = Literal["ce", "kd", "nst"]
+Check: TypeAlias = Callable[[], None]
+Progress: TypeAlias = Callable[[float, str], None]
+
+EVALUATION_BATCH = 100  # pictures at once without gradients: more would leave the cache of a processor
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecipe:
+    """How a network is trained: SGD with Nesterov momentum, learning rate falling to 0 along half a cosine.
+
+    Attributes:
+        epochs: Epochs.
+        loss: `ce` (labels alone), `kd` (the teacher's outputs as well) or `nst` (labels, and the teacher's feature maps).
+        batch: Pictures a step. What does not fill a batch is left out of that epoch.
+        learning_rate: At the first step.
+        momentum: Nesterov momentum.
+        weight_decay: Factor of the squared weights.
+        alpha: For `kd`, the share of the labels.
+        temperature: For `kd`, how far outputs are softened.
+        beta: For `nst`, the weight of the feature maps beside the labels.
+        statistics: Pictures from which batch norm's statistics are estimated anew after training (the last epoch's, at most
+            this many): after few epochs the running averages lag far behind the weights. 0 keeps the running averages.
+    """
+
+    epochs: int
+    loss: Loss = "ce"
+    batch: int = 32
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    alpha: float = 0.5
+    temperature: float = 6.0
+    beta: float = 5.0
+    statistics: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.loss not in ("ce", "kd", "nst"):
+            raise ConfigError(f"loss must be 'ce', 'kd' or 'nst'; got {self.loss!r}. Change 'loss' of the rung.")
+        if self.epochs < 1 or self.batch < 1:
+            raise ConfigError(f"epochs and batch must be 1 or more; got {self.epochs} and {self.batch}. Change them in the recipe.")
+        if not 0 <= self.alpha <= 1 or self.temperature <= 0:
+            raise ConfigError(f"alpha must be 0 to 1 and temperature positive; got {self.alpha} and {self.temperature}. Change them in the rung.")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TeacherOutputs:
+    """What a teacher says of the training bank, so that it does not have to be asked again.
+
+    Attributes:
+        logits: E x n x classes.
+        features: One entry a block, F x n x C x h x w, for the first F epochs of the bank.
+    """
+
+    logits: Tensor
+    features: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a training run came to.
+
+    Attributes:
+        train_loss: Mean loss of the last epoch, as it was trained.
+        train_accuracy: Percent right in the last epoch, as it was trained.
+        losses: Mean loss of each epoch.
+        accuracies: Percent right in each epoch.
+    """
+
+    train_loss: float
+    train_accuracy: float
+    losses: tuple[float, ...]
+    accuracies: tuple[float, ...]
+
+
+def train(
+    model: nn.Module,
+    data: ImageData,
+    recipe: TrainingRecipe,
+    seed: int,
+    teacher: TeacherOutputs | None = None,
+    check: Check = lambda: None,
+    progress: Progress = lambda fraction, text: None,
+    device: str = "cpu",
+) -> TrainingResult:
+    """Train a network in place, and leave it in evaluation mode with fresh batch-norm statistics.
+
+    The order of the pictures depends on `seed` alone; on one machine, with one number of threads, so does the result.
+
+    Args:
+        model: The network; for `nst` an `AbstractFeatureNetwork` with feature maps for the teacher's blocks.
+        data: Pictures; epoch e uses entry e modulo E of the bank.
+        recipe: How to train.
+        seed: Seed of the order of the pictures.
+        teacher: Outputs of the teacher on the same bank, for `kd` and `nst`.
+        check: Called at every step; what it raises stops the run.
+        progress: Called after every epoch with (fraction done, short text).
+        device: torch device string.
+
+    Raises:
+        EvaluationError: If the loss is not finite, or the recipe asks for teacher outputs that are not there.
+    """
+    steps = data.train_labels.shape[1] // recipe.batch
+    _check_outputs(recipe, data, teacher, steps)
+    model.to(device=torch.device(device), memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimiser = torch.optim.SGD(
+        model.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+    order = torch.Generator().manual_seed(seed)
+    losses: list[float] = []
+    accuracies: list[float] = []
+    for epoch in range(recipe.epochs):
+        batches = _epoch_batches(data, teacher if recipe.loss != "ce" else None, recipe, epoch, order, device)
+        total, correct = torch.zeros((), device=device), torch.zeros((), device=device)
+        for step, batch in enumerate(batches):
+            check()
+            share = (epoch * steps + step) / (recipe.epochs * steps)
+            optimiser.param_groups[0]["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+            optimiser.zero_grad()
+            loss, logits = _forward(model, batch, recipe)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            total += loss.detach()
+            correct += (logits.detach().argmax(1) == batch.labels).sum()
+        losses.append(total.item() / steps)
+        accuracies.append(100.0 * correct.item() / (steps * recipe.batch))
+        if not math.isfinite(losses[-1]):
+            raise EvaluationError(
+                f"training loss must be finite; got {losses[-1]} in epoch {epoch + 1}. Lower 'learning_rate' or 'beta' if this is frequent."
+            )
+        progress((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}: loss {losses[-1]:.3f}, {accuracies[-1]:.1f}%")
+    if recipe.statistics:
+        last = data.train_images[(recipe.epochs - 1) % len(data.train_images), : recipe.statistics]
+        estimate_statistics(model, last, check)
+    model.eval()
+    return TrainingResult(losses[-1], accuracies[-1], tuple(losses), tuple(accuracies))
+
+
+@torch.no_grad()
+def estimate_statistics(model: nn.Module, images: Tensor, check: Check = lambda: None) -> None:
+    """Replace the running averages of every batch norm by plain averages over batches of these images, n x C x h x w."""
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative average
+    model.train()
+    for part in _parts(images, model):
+        check()
+        model(part)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module, images: Tensor, labels: Tensor, batch: int = EVALUATION_BATCH, check: Check = lambda: None
+) -> float:
+    """Percent of images n x C x h x w whose label is the network's first choice. Puts the network in evaluation mode."""
+    return 100.0 * (predict(model, images, batch, check).argmax(1) == labels).double().mean().item()
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, images: Tensor, batch: int = EVALUATION_BATCH, check: Check = lambda: None) -> Tensor:
+    """Logits n x classes, on the CPU. Puts the network in evaluation mode."""
+    model.eval()
+    outputs = []
+    for part in _parts(images, model, batch):
+        check()
+        outputs.append(model(part).cpu())
+    return torch.cat(outputs)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Batch:
+    images: Tensor
+    labels: Tensor
+    logits: Tensor | None
+    features: tuple[Tensor, ...]
+
+
+def _epoch_batches(
+    data: ImageData, teacher: TeacherOutputs | None, recipe: TrainingRecipe, epoch: int, order: torch.Generator, device: str
+) -> list[_Batch]:
+    """The batches of one epoch: gathered once, then cut, which is cheaper than gathering each."""
+    entry = epoch % len(data.train_images)
+    chosen = torch.randperm(data.train_labels.shape[1], generator=order)
+    chosen = chosen[: len(chosen) // recipe.batch * recipe.batch]
+
+    def cut(bank: Tensor) -> tuple[Tensor, ...]:
+        return bank[entry][chosen].to(device).split(recipe.batch)
+
+    images, labels = cut(data.train_images), cut(data.train_labels)
+    logits = cut(teacher.logits) if teacher and recipe.loss == "kd" else (None,) * len(images)
+    layers = [cut(bank) for bank in teacher.features] if teacher and recipe.loss == "nst" else []
+    features = list(zip(*layers, strict=True)) if layers else [()] * len(images)
+    return [_Batch(*parts) for parts in zip(images, labels, logits, features, strict=True)]
+
+
+def _forward(model: nn.Module, batch: _Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor]:
+    if isinstance(model, AbstractFeatureNetwork) and recipe.loss == "nst":
+        _, *blocks, _, logits = model.forward_features(batch.images)
+        distance = neuron_selectivity(blocks, batch.features, teacher_term=False)
+        return cross_entropy(logits, batch.labels) + recipe.beta * distance, logits
+    logits = model(batch.images)
+    if batch.logits is not None:
+        return knowledge_distillation(logits, batch.labels, batch.logits, recipe.alpha, recipe.temperature), logits
+    return cross_entropy(logits, batch.labels), logits
+
+
+def _check_outputs(recipe: TrainingRecipe, data: ImageData, teacher: TeacherOutputs | None, steps: int) -> None:
+    if steps < 1:
+        raise EvaluationError(f"an epoch must hold one batch of {recipe.batch} at least; got {data.train_labels.shape[1]} pictures. Lower 'batch'.")
+    if recipe.loss == "ce":
+        return
+    if teacher is None:
+        raise EvaluationError(f"loss {recipe.loss!r} must have a teacher's outputs; got none. Prepare the teacher first, or use 'ce'.")
+    if teacher.logits.shape[:2] != data.train_labels.shape:
+        raise EvaluationError(
+            f"the teacher's outputs must cover the training bank of {tuple(data.train_labels.shape)} pictures; got {tuple(teacher.logits.shape[:2])}. Train the teacher anew."
+        )
+    if recipe.loss == "nst":
+        have, need = len(teacher.features[0]) if teacher.features else 0, min(recipe.epochs, len(data.train_images))
+        if have < need:
+            raise EvaluationError(f"the teacher's features must cover {need} epochs; got {have}. Raise 'feature_epochs' of the teacher.")
+
+
+def _parts(images: Tensor, model: nn.Module, batch: int = EVALUATION_BATCH) -> list[Tensor]:
+    device = next(model.parameters()).device
+    return [part.to(device) for part in images.split(batch)]

@@ -1,0 +1,1 @@
+"""Candidate networks: plain torch modules that know nothing of search."""

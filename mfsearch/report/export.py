@@ -1,0 +1,141 @@
+"""The recommended architecture as files: a description in JSON, its weights, and a module that needs nothing but PyTorch."""
+
+from __future__ import annotations
+
+import json
+import pprint
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mfsearch.errors import ConfigError
+from mfsearch.networks import nasbench201
+from mfsearch.records import Recommendation, Task
+from mfsearch.report.source import standalone_source
+from mfsearch.spaces.base import AbstractSearchSpace
+from mfsearch.spaces.constrained import ConstrainedSpace
+from mfsearch.spaces.nasbench201 import NASBench201Space
+
+WEIGHTS = "weights.safetensors"
+
+_HEAD = '''"""{cls} of the mfsearch study {study}, with its trained weights.
+
+Generated. It needs PyTorch alone:
+
+    from model import load
+    logits = load()(images)  # images: n x {channels} x {height} x {width}, float32, prepared as in the study
+
+Its source is part of mfsearch, licensed under the Apache License, Version 2.0.
+"""
+
+'''
+
+_LOAD = '''
+
+# ---- the trained network ----
+
+import json
+from pathlib import Path
+
+ARGUMENTS = {arguments}
+
+_DTYPES = {{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}}
+
+
+def read_weights(path):
+    """Tensors of a safetensors file, by name: 8 bytes with the length of a JSON header, the header, the data."""
+    content = Path(path).read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    tensors = {{}}
+    for name, entry in json.loads(content[8:begin]).items():
+        if name != "__metadata__":
+            first, last = (begin + offset for offset in entry["data_offsets"])
+            data = torch.frombuffer(bytearray(content[first:last]), dtype=_DTYPES[entry["dtype"]])
+            tensors[name] = data.reshape(entry["shape"])
+    return tensors
+
+
+def load(folder=None):
+    """The trained network, ready to classify.
+
+    Args:
+        folder: Where `{weights}` is; beside this file unless given.
+    """
+    network = {cls}(**ARGUMENTS)
+    network.load_state_dict(read_weights(Path(folder or Path(__file__).parent) / "{weights}"))
+    return network.to(memory_format=torch.channels_last).eval()
+'''
+
+
+def describe(study: str, recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> dict[str, Any]:
+    """The recommended architecture as JSON: what it is, and how its network is built where there is one."""
+    observation = recommendation.observation
+    return {
+        "study": study,
+        "space": space.name,
+        "architecture": recommendation.architecture.key,
+        "genotype": list(recommendation.architecture.genotype),
+        "expected": recommendation.mean,
+        "interval": list(recommendation.interval),
+        "evaluated_at_target": recommendation.evaluated_at_target,
+        "rung": None if observation is None else observation.query.rung,
+        "measured": {} if observation is None else dict(observation.values),
+        "network": None if (network := _network(recommendation, space, task)) is None else {"class": network[0], "arguments": network[1]},
+    }
+
+
+def write_description(folder: Path, description: Mapping[str, Any]) -> Path:
+    """Write `architecture.json`; its path."""
+    path = folder / "architecture.json"
+    path.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def write_network(folder: Path, study: str, recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> Path:
+    """Write the weights and `model.py`, a module that loads them with PyTorch alone; the path of the weights.
+
+    Raises:
+        ConfigError: If the study trained no network, its weights are gone, or networks of this space cannot be exported.
+    """
+    weights = weights_of(recommendation)
+    network = _network(recommendation, space, task)
+    if weights is None or network is None or task is None:
+        what = "its evaluations kept no weights" if network else f"networks of the space {space.name!r} cannot be written out"
+        raise ConfigError(f"study {study!r} must have trained a network to be exported to PyTorch; {what}. Use --format json.")
+    cls, arguments = network
+    shutil.copyfile(weights, folder / WEIGHTS)
+    channels, height, width = task.input_shape
+    head = _HEAD.format(cls=cls, study=study, channels=channels, height=height, width=width)
+    tail = _LOAD.format(arguments=pprint.pformat(arguments, sort_dicts=False), cls=cls, weights=WEIGHTS)
+    (folder / "model.py").write_text(head + standalone_source(nasbench201.__name__) + tail, encoding="utf-8")
+    return folder / WEIGHTS
+
+
+def export(folder: Path, study: str, recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> Path | None:
+    """Write all that there is: the description, and the network where one was trained; the path of its weights."""
+    write_description(folder, describe(study, recommendation, space, task))
+    if weights_of(recommendation) is None or _network(recommendation, space, task) is None:
+        return None
+    return write_network(folder, study, recommendation, space, task)
+
+
+def weights_of(recommendation: Recommendation) -> Path | None:
+    """The weights of the recommended architecture, trained at the highest rung it reached; None where there are none."""
+    observation = recommendation.observation
+    written = None if observation is None else observation.artifacts.get("weights")
+    return Path(written) if written is not None and Path(written).is_file() else None
+
+
+def _network(recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> tuple[str, dict[str, Any]] | None:
+    """Class of the network and the arguments it is made with; None where the space describes none that stands alone."""
+    whole = space.whole if isinstance(space, ConstrainedSpace) else space
+    if task is None or not isinstance(whole, NASBench201Space):
+        return None
+    arguments = {
+        "operations": list(recommendation.architecture.genotype),
+        "in_channels": task.input_shape[0],
+        "classes": task.classes,
+        **task.network,
+    }
+    return nasbench201.NASBench201Network.__name__, arguments

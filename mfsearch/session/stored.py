@@ -1,0 +1,96 @@
+"""Studies that exist: with which config they were started, and how they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mfsearch.build import build_policy, build_problem, default_storage, home
+from mfsearch.config import StudyConfig, config_hash
+from mfsearch.errors import StudyError
+from mfsearch.problems.base import Problem
+from mfsearch.records import Recommendation
+from mfsearch.store.events import Event
+from mfsearch.store.sql import EventStore
+from mfsearch.store.state import StudyState
+from mfsearch.study import Study
+
+_MAY_DIFFER = {"name", "budget", "execution"}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A study as it is now, with its answer."""
+
+    name: str
+    state: StudyState
+    problem: Problem
+    recommendation: Recommendation | None
+
+
+def look(name: str, storage: str | None = None, allow_code: bool = False) -> Snapshot:
+    """Look at a study, which may be running, without touching it.
+
+    Raises:
+        StudyError: If there is no such study, or a program made it without a config.
+    """
+    store = EventStore(storage or default_storage())
+    events = store.events(name)
+    store.close()
+    config = stored_config(name, events)
+    problem = build_problem(config, home(), allow_code)
+    # The answer is computed on a copy in memory: to open a study is to take what runs for lost, and that would be stored.
+    copy = EventStore()
+    copy.create(name, events[0].payload)
+    for event in events[1:]:
+        copy.append(name, event.seq, event.kind, event.payload)
+    study = Study(problem.space, problem.ladder, policy=build_policy(config, allow_code), name=name, store=copy, resume=True)
+    recommendation = study.recommend()
+    copy.close()
+    return Snapshot(name, StudyState.replay(events, problem.space.parse), problem, recommendation)
+
+
+def stored_config(name: str, events: Sequence[Event]) -> StudyConfig:
+    """The config that a study was started with.
+
+    Raises:
+        StudyError: If it has none: a program made it.
+    """
+    config = events[0].payload.get("config")
+    if not config:
+        raise StudyError(
+            f"study {name!r} must have been started by 'mfsearch run'; a program made it, and only that can open it. "
+            "Use Study(..., resume=True) there."
+        )
+    return StudyConfig.model_validate(config)
+
+
+def check_same_config(name: str, config: StudyConfig, events: Sequence[Event]) -> None:
+    """Check that a study was started with this config (its name, budget and execution may differ).
+
+    Raises:
+        StudyError: If it was not; the message names the keys that differ.
+    """
+    stored = stored_config(name, events)
+    if config_hash(stored) == config_hash(config):
+        return
+    before, now = (dict(_leaves(c.model_dump(mode="json", exclude=_MAY_DIFFER))) for c in (stored, config))
+    keys = [key for key in dict.fromkeys([*before, *now]) if before.get(key) != now.get(key)]
+    differ = ", ".join(f"{key} was {before.get(key)!r} and is {now.get(key)!r}" for key in keys[:5])
+    raise StudyError(
+        f"a study must keep its config; {name!r} exists with another config: {differ}. Choose another --study, or go on with it "
+        f"as it is: mfsearch resume {name}"
+    )
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of everything in nested mappings and lists."""
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{key}.{index}")
+    else:
+        yield key, value

@@ -1,0 +1,1 @@
+"""The append-only event store, and the state that its events fold into."""

@@ -1,0 +1,1 @@
+"""Co-kriging and the cost model: tensors and integer levels only."""

@@ -1,0 +1,252 @@
+"""The co-kriging posterior as a BoTorch model with its own dense Cholesky factor.
+
+GPyTorch's exact GP leaves Cholesky for conjugate gradients above n = 800, and computes the covariance of all test points
+unless told otherwise. Here the factor L of the training covariance is computed once, and a prediction needs the covariances
+between test and training points only. Notation: V = L^-1 K(train, x), w = L^-1 (y - mean), so that the posterior mean at x
+is mean(x) + V'w and the posterior covariance K(x, x') - V'V'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.models.model import Model
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from botorch.posteriors.posterior import Posterior
+from botorch.sampling.base import MCSampler
+from gpytorch.distributions import MultivariateNormal
+from torch import Tensor, nn
+
+from mfsearch.errors import DataError
+from mfsearch.records import Json
+from mfsearch.surrogate.data import TrainingData
+from mfsearch.surrogate.kernel import CokrigingKernel
+
+JITTER = 1e-6  # added to every noise variance, in standardised units: a thousandth of a standard deviation
+SMALLEST_VARIANCE = 1e-12
+CHUNK = 4096  # candidates predicted at once
+
+
+class ScoreMean(nn.Module):
+    """Mean of the lowest level: constant + slope * (mean of the trusted normal scores)."""
+
+    def __init__(self, trusted: tuple[int, ...]) -> None:
+        super().__init__()
+        self.trusted = list(trusted)
+        self.constant = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.slope = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def score(self, X: Tensor) -> Tensor:
+        """Mean of the trusted columns of X: ... x n x (d+1), ... x n; 0 where there are none."""
+        return X[..., self.trusted].mean(-1) if self.trusted else torch.zeros_like(X[..., 0])
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Prior mean of f_0 at X: ... x n x (d+1), ... x n."""
+        return self.constant + self.slope * self.score(X)
+
+
+class LevelNoise(nn.Module):
+    """One learned noise variance a level, used wherever the variance of an observation is not known."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.zeros(levels, dtype=torch.float64))
+
+    def forward(self, X: Tensor, yvar: Tensor | None = None) -> Tensor:
+        """Noise variance of observations X: ... x n x (d+1), ... x n; known variances (... x n) win, NaN is unknown."""
+        learned = self.log_variance.exp()[X[..., -1].round().long()]
+        return learned if yvar is None else torch.where(torch.isnan(yvar), learned, yvar)
+
+
+class Hyperparameters(nn.Module):
+    """Kernel, mean and noise together: everything that a fit decides."""
+
+    def __init__(self, kernel: CokrigingKernel, mean: ScoreMean, noise: LevelNoise) -> None:
+        super().__init__()
+        self.kernel, self.mean, self.noise = kernel, mean, noise
+
+    def prior_mean(self, X: Tensor) -> Tensor:
+        """Mean before any data at X: ... x n x (d+1), ... x n. The level constants have mean 0."""
+        carried: Tensor = self.kernel.coupling()[X[..., -1].round().long(), 0] * self.mean(X)
+        return carried
+
+    def dump(self) -> dict[str, Json]:
+        """All values by name, as nested lists: JSON."""
+        return {name: parameter.tolist() for name, parameter in self.named_parameters()}
+
+
+class CokrigingModel(Model):
+    """Posterior over the levels, given hyper-parameters and data. All tensors are float64, y is in standardised units.
+
+    Attributes:
+        parameters_of: Kernel, mean and noise.
+        train_X: b x n x (d+1), b the batch shape of the inputs (empty, but for fantasies).
+        train_Y: b' x n x 1.
+
+    Raises:
+        DataError: If the training covariance is not positive definite even with a noise of 1% of the scale.
+    """
+
+    def __init__(self, parameters_of: Hyperparameters, data: TrainingData, jitter: float = JITTER) -> None:
+        super().__init__()
+        self.parameters_of = parameters_of
+        X, residual = data.X, data.y[:, 0] - parameters_of.prior_mean(data.X)
+        covariance = parameters_of.kernel.forward(X, X)
+        noise = parameters_of.noise(X, None if data.yvar is None else data.yvar[:, 0])
+        for added in (jitter, 1e-5, 1e-4, 1e-3, 1e-2):
+            factor, failed = torch.linalg.cholesky_ex(covariance + torch.diag_embed(noise + added))
+            if not failed and torch.isfinite(factor).all():
+                break
+        else:
+            raise DataError(
+                f"the covariance of {len(X)} observations must be positive definite; its Cholesky factor failed. "
+                "Look for infinite hyper-parameters in the 'start' that was given."
+            )
+        self.jitter = added
+        whitened = torch.linalg.solve_triangular(factor, residual.unsqueeze(-1), upper=False)
+        self._hold(X, data.y, factor, whitened)
+
+    def _hold(self, X: Tensor, Y: Tensor, factor: Tensor, whitened: Tensor) -> None:
+        self.train_X, self.train_Y = X.detach(), Y.detach()
+        self._factor, self._whitened = factor.detach(), whitened.detach()  # L and w
+
+    @property
+    def num_outputs(self) -> int:
+        """Always 1: the level is an input."""
+        return 1
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Empty; for a fantasy model the batch of its observations."""
+        return self._whitened.shape[:-2]
+
+    @property
+    def levels(self) -> int:
+        """Number L of levels; the target is L-1."""
+        return self.parameters_of.kernel.levels
+
+    @property
+    def noise(self) -> Tensor:
+        """Learned noise variance (jitter included) of each level, L."""
+        return self.parameters_of.noise.log_variance.detach().exp() + self.jitter
+
+    @property
+    def hyperparameters(self) -> dict[str, Json]:
+        """All hyper-parameters, JSON: what `fit_cokriging` takes as `start`."""
+        return self.parameters_of.dump()
+
+    def correlation(self, level: int) -> float:
+        """Correlation between f_level(x) and the target f_{L-1}(x) over x, without the level constants: 0 predicts nothing.
+
+        The variance of the mean's slope over the training inputs counts as a part of the lowest level's.
+        """
+        with torch.no_grad():
+            kernel, mean = self.parameters_of.kernel, self.parameters_of.mean
+            variance = kernel.signal_variance()
+            score = mean.score(self.train_X)
+            spread = score.var(unbiased=False) if score.numel() else variance.new_zeros(())
+            variance = variance + mean.slope.square() * spread * torch.eye(self.levels, dtype=variance.dtype)[0]
+            C = kernel.coupling()
+            here, target = C[level], C[-1]
+            covariance = (here * target * variance).sum()
+            return float(covariance / ((here.square() * variance).sum() * (target.square() * variance).sum()).sqrt())
+
+    def project(self, X: Tensor) -> Tensor:
+        """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'."""
+        kernel = self.parameters_of.kernel
+        if self._factor.ndim > 2:
+            whitened: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, X), upper=False)
+            return whitened
+        flat = X.reshape(-1, X.shape[-1])
+        V: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, flat), upper=False)
+        return V.reshape(len(V), *X.shape[:-1]).movedim(0, -2)
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+    ) -> Posterior:
+        """Joint posterior over the q points of each batch of X: b x q x (d+1); differentiable in X.
+
+        Args:
+            X: Encodings with the level last.
+            output_indices: None or [0]: there is one output.
+            observation_noise: True adds the noise of each point's level, a tensor (... x q x 1) adds itself.
+            posterior_transform: Applied to the result.
+        """
+        V = self.project(X)
+        mean = self.parameters_of.prior_mean(X) + (V.transpose(-1, -2) @ self._whitened).squeeze(-1)
+        covariance = self.parameters_of.kernel.forward(X, X) - V.transpose(-1, -2) @ V
+        if observation_noise is not False:
+            extra = self._noise_at(X) if observation_noise is True else torch.as_tensor(observation_noise).squeeze(-1)
+            covariance = covariance + torch.diag_embed(extra.expand(X.shape[:-1]))
+        covariance = covariance.expand(*mean.shape, mean.shape[-1])
+        posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
+        return posterior if posterior_transform is None else posterior_transform(posterior)
+
+    def _noise_at(self, X: Tensor) -> Tensor:
+        learned: Tensor = self.parameters_of.noise(X)
+        return learned + self.jitter
+
+    @torch.no_grad()
+    def mean_variance(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and variance of f at X: m x (d+1), each b x m, b the model's batch shape (usually empty).
+
+        Chunked; takes tens of thousands of candidates.
+        """
+        means, variances = [], []
+        for chunk in torch.split(X, CHUNK):
+            V = self.project(chunk)
+            means.append(self.parameters_of.prior_mean(chunk) + (V.transpose(-1, -2) @ self._whitened).squeeze(-1))
+            prior = self.parameters_of.kernel.variance(chunk[:, -1].round().long())
+            variances.append((prior - V.square().sum(-2)).clamp_min(SMALLEST_VARIANCE).expand(means[-1].shape))
+        if not means:
+            empty = X.new_empty(*self.batch_shape, 0)
+            return empty, empty
+        return torch.cat(means, -1), torch.cat(variances, -1)
+
+    def cross_covariance(self, A: Tensor, B: Tensor) -> Tensor:
+        """Posterior covariance between A: ... x a x (d+1) and B: ... x b x (d+1), ... x a x b."""
+        return self.parameters_of.kernel.forward(A, B) - self.project(A).transpose(-1, -2) @ self.project(B)
+
+    def condition_on_observations(self, X: Tensor, Y: Tensor, noise: Tensor | None = None, **kwargs: Any) -> CokrigingModel:
+        """The model with more data and the same hyper-parameters; equal to a new model of all the data.
+
+        Args:
+            X: b x m x (d+1).
+            Y: b' x m x 1 with b' ending in b: several outcomes of the same inputs share one factor.
+            noise: Noise variances, broadcast to b x m x 1; None: the learned ones.
+            kwargs: Ignored: other models of BoTorch take more.
+        """
+        parameters = self.parameters_of
+        batch = torch.broadcast_shapes(X.shape[:-2], self.train_X.shape[:-2])  # type: ignore[no-untyped-call]
+        X = X.expand(*batch, *X.shape[-2:])
+        V = self.project(X)
+        extra = self._noise_at(X) if noise is None else noise.squeeze(-1).expand(X.shape[:-1]) + self.jitter
+        schur = parameters.kernel.forward(X, X) + torch.diag_embed(extra) - V.transpose(-1, -2) @ V
+        corner = torch.linalg.cholesky(schur)
+        old = self._factor.expand(*batch, *self._factor.shape[-2:])
+        right = torch.zeros_like(V)
+        factor = torch.cat([torch.cat([old, right], -1), torch.cat([V.transpose(-1, -2), corner], -1)], -2)
+        residual = Y - parameters.prior_mean(X).unsqueeze(-1) - V.transpose(-1, -2) @ self._whitened
+        outcomes = torch.broadcast_shapes(residual.shape[:-2], self._whitened.shape[:-2])  # type: ignore[no-untyped-call]
+        added = torch.linalg.solve_triangular(corner, residual.expand(*outcomes, *residual.shape[-2:]), upper=False)
+        child = object.__new__(CokrigingModel)
+        Model.__init__(child)
+        child.parameters_of, child.jitter = parameters, self.jitter
+        child._hold(
+            torch.cat([self.train_X.expand(*batch, *self.train_X.shape[-2:]), X], -2),
+            torch.cat([self.train_Y.expand(*outcomes, *self.train_Y.shape[-2:]), Y.expand(*outcomes, *Y.shape[-2:])], -2),
+            factor,
+            torch.cat([self._whitened.expand(*outcomes, *self._whitened.shape[-2:]), added], -2),
+        )
+        return child
+
+    def fantasize(self, X: Tensor, sampler: MCSampler, observation_noise: Tensor | None = None, **kwargs: Any) -> CokrigingModel:
+        """Condition on outcomes drawn from the posterior at X: b x m x (d+1); batch shape is samples x b."""
+        posterior = self.posterior(X, observation_noise=True if observation_noise is None else observation_noise)
+        return self.condition_on_observations(X, sampler(posterior), noise=observation_noise)

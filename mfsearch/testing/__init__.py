@@ -1,0 +1,1 @@
+"""Conformance suites for plug-in authors, run over our own registries too."""

@@ -1,0 +1,32 @@
+"""What every test starts from: one thread, fixed seeds, a home of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
+torch.set_num_threads(1)
+
+# Shared machines stall now and then: an example may take long, but must always be the same one.
+settings.register_profile("mfsearch", deadline=None, derandomize=True)
+settings.load_profile("mfsearch")
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for the whole session, so that a teacher is trained once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _start(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MFSEARCH_HOME", str(home))
+    monkeypatch.delenv("MFSEARCH_STORAGE", raising=False)
+    torch.manual_seed(0)
+    np.random.seed(0)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from mfsearch.networks.nasbench201 import NASBench201Network
+from mfsearch.proxies import PROXIES
+from mfsearch.proxies.scoring import score
+
+
+def scores(case: Any, names: list[str], seed: int = 0) -> dict[str, float | None]:
+    def factory() -> NASBench201Network:
+        return NASBench201Network(case.operations, case.in_channels, case.classes, case.channels, case.cells)
+
+    return dict(score(factory, [PROXIES[name] for name in names], case.images, case.labels, seed))
+
+
+def test_scores_are_those_of_the_proxies_alone(case: Any) -> None:
+    together = scores(case, list(PROXIES))
+    for name, proxy in PROXIES.items():
+        assert together[name] == pytest.approx(proxy.compute(case.probe()), rel=1e-6), name
+
+
+def test_order_and_company_do_not_matter(case: Any) -> None:
+    assert scores(case, list(PROXIES)) == scores(case, list(reversed(PROXIES)))
+    assert scores(case, ["jacov"])["jacov"] == scores(case, list(PROXIES))["jacov"]
+
+
+def test_the_seed_decides(case: Any) -> None:
+    assert scores(case, ["synflow", "nwot"], seed=5) == scores(case, ["synflow", "nwot"], seed=5)
+    assert scores(case, ["synflow"], seed=5) != scores(case, ["synflow"], seed=6)
+
+
+def test_global_generator_is_put_back(case: Any) -> None:
+    before = torch.random.get_rng_state()
+    scores(case, ["synflow"])
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_undefined_scores_are_missing(disconnected: Any) -> None:
+    found = scores(disconnected, list(PROXIES))
+    assert {name for name, figure in found.items() if figure is None} == {"synflow", "nwot", "jacov", "snip", "grad_norm"}
+    assert found["params"] is not None and math.isfinite(found["params"])

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mfsearch.errors import SpaceError
+from mfsearch.records import Architecture, Task
+from mfsearch.spaces.nasbench201 import EDGES, OPERATIONS, NASBench201Space, cell_string
+
+SPACE = NASBench201Space()
+FIRST = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
+needs_data = pytest.mark.skipif("MFSEARCH_DATA" not in os.environ, reason="needs the reference data in MFSEARCH_DATA")
+
+
+def cell(numbers: str) -> Architecture:
+    return SPACE.architecture([OPERATIONS[int(n)] for n in numbers])
+
+
+def reference() -> dict[str, str]:
+    with gzip.open(Path(os.environ["MFSEARCH_DATA"]) / "nasbench201.csv.gz", "rt") as file:
+        return {row["arch"]: row["isomorph"] for row in csv.DictReader(file)}
+
+
+@needs_data
+def test_classes_are_those_of_the_benchmark() -> None:
+    theirs = reference()
+    ours = {key: SPACE.canonical(SPACE.parse(key)).key for key in theirs}
+    assert len(theirs) == 15_625
+    assert (
+        len(set(zip(theirs.values(), ours.values(), strict=True))) == len(set(theirs.values())) == len(set(ours.values())) == 6466
+    )
+
+
+def test_every_cell_is_counted_once() -> None:
+    found = SPACE.enumerate()
+    assert len(found) == len(set(found)) == 6466
+    members = [member.key for architecture in found for member in SPACE.members(architecture)]
+    assert sorted(members) == sorted(cell_string(ops) for ops in itertools.product(OPERATIONS, repeat=6))
+
+
+def test_members_compute_the_same_function() -> None:
+    """Nodes as random linear maps of a vector: equal output for every member of a class, whatever the maps."""
+    generator = np.random.default_rng(0)
+    maps = {op: generator.normal(size=(4, 4)) for op in OPERATIONS[2:]} | {"none": np.zeros((4, 4)), "skip_connect": np.eye(4)}
+    start = generator.normal(size=4)
+
+    def output(architecture: Architecture) -> np.ndarray:
+        nodes = [start, np.zeros(4), np.zeros(4), np.zeros(4)]
+        for operation, (target, source) in zip(architecture.genotype, EDGES, strict=True):
+            nodes[target] = (
+                nodes[target] + np.tanh(maps[operation] @ nodes[source])
+                if operation in OPERATIONS[2:]
+                else (nodes[target] + maps[operation] @ nodes[source])
+            )
+        return nodes[3]
+
+    for architecture in SPACE.enumerate()[::7]:
+        for member in SPACE.members(architecture):
+            np.testing.assert_allclose(output(member), output(architecture), rtol=1e-10, atol=1e-12)
+
+
+def test_representative_is_the_smallest_member() -> None:
+    for architecture in SPACE.enumerate()[::5]:
+        members = SPACE.members(architecture)
+        numbers = [[OPERATIONS.index(str(op)) for op in member.genotype] for member in members]
+        assert members[0] == architecture
+        assert numbers[0] == min(numbers)
+        assert all(SPACE.canonical(member) == architecture for member in members)
+
+
+def test_neighbours_are_the_union_over_members() -> None:
+    architecture = SPACE.canonical(cell("311000"))
+    expected = set()
+    for member in SPACE.members(architecture):
+        for edge, operation in itertools.product(range(6), OPERATIONS):
+            changed = list(member.genotype)
+            changed[edge] = operation
+            expected.add(SPACE.canonical(SPACE.architecture([str(op) for op in changed])))
+    found = SPACE.neighbours(architecture)
+    assert set(found) == expected - {architecture}
+    assert len(found) == len(set(found))
+    assert found == [a for a in SPACE.enumerate() if a in set(found)]
+    assert found == SPACE.neighbours(SPACE.members(architecture)[-1])
+
+
+def test_being_a_neighbour_is_mutual() -> None:
+    for architecture in SPACE.sample(20, np.random.default_rng(3)):
+        assert all(architecture in SPACE.neighbours(other) for other in SPACE.neighbours(architecture)[:10])
+
+
+def test_sample_is_uniform_over_cells() -> None:
+    """A class is drawn as often as it has members: chi-square over the sizes' groups, 5 sigma."""
+    drawn = SPACE.sample(4000, np.random.default_rng(0))
+    sizes = np.array([len(SPACE.members(architecture)) for architecture in drawn])
+    population = np.array([len(SPACE.members(architecture)) for architecture in SPACE.enumerate()])
+    for size in np.unique(population):
+        share = size * np.sum(population == size) / 15_625
+        assert abs(np.mean(sizes == size) - share) < 5 * np.sqrt(share * (1 - share) / 4000) + 1e-3
+
+
+def test_encoding_is_one_hot_of_the_representative() -> None:
+    architecture = SPACE.canonical(SPACE.parse(FIRST))
+    encoding = SPACE.encode([SPACE.parse(FIRST), architecture])
+    assert encoding.shape == (2, 30)
+    assert encoding.dtype == np.float64
+    assert (encoding[0] == encoding[1]).all()
+    assert [OPERATIONS[i] for i in encoding[0].reshape(6, 5).argmax(1)] == list(architecture.genotype)
+    assert SPACE.encode([]).shape == (0, 30)
+
+
+def test_strings_are_the_benchmarks() -> None:
+    architecture = SPACE.parse(FIRST)
+    assert architecture.key == FIRST
+    assert architecture.genotype == (
+        "avg_pool_3x3",
+        "nor_conv_1x1",
+        "skip_connect",
+        "nor_conv_1x1",
+        "skip_connect",
+        "skip_connect",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("|none~0|+|none~0|none~1|", "must have 3 nodes joined by '+'; got 2"),
+        (FIRST.replace("|+", "+", 1), "node 1 must begin and end with '|'; got '|avg_pool_3x3~0'"),
+        (FIRST.replace("|skip_connect~1|+", "|+"), r"node 2 must have 2 incoming edge(s); got 1 in '|nor_conv_1x1~0|'"),
+        (FIRST.replace("skip_connect~2", "skip_connect~1"), "edge 3 of node 3 must come from node 2 and read 'operation~2'"),
+        (FIRST.replace("skip_connect~2", "skip_conect~2"), "the operation of edge 3<-2 must be one of none, skip_connect"),
+        (FIRST.replace("skip_connect~2", "skip_conect~2"), "Did you mean skip_connect?"),
+        ("", "must have 3 nodes joined by '+'; got 1"),
+    ],
+)
+def test_wrong_strings_say_where_and_why(text: str, message: str) -> None:
+    with pytest.raises(SpaceError) as error:
+        SPACE.parse(text)
+    assert message in str(error.value)
+    assert "Write for example |nor_conv_3x3~0|+" in str(error.value)
+
+
+def test_foreign_architectures_are_refused() -> None:
+    with pytest.raises(SpaceError, match=r"must be a NAS-Bench-201 cell; got '\[1\]' of space 'other'"):
+        SPACE.canonical(Architecture("other", (1,), "[1]"))
+    with pytest.raises(SpaceError, match="must have 6 operations; got 2"):
+        SPACE.architecture(["none", "none"])
+    with pytest.raises(SpaceError, match="the operation of edge 1<-0 must be one of"):
+        SPACE.architecture(["conv"] * 6)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ("000000", False),
+        ("000100", True),
+        ("300040", True),
+        ("300000", False),
+        ("030001", True),
+        ("301000", False),
+        ("000011", False),
+    ],
+)
+def test_connected(numbers: str, expected: bool) -> None:
+    assert SPACE.connected(cell(numbers)) is expected
+
+
+def test_build_follows_the_task() -> None:
+    task = Task("digits", (1, 16, 16), 7, network={"channels": 4, "cells": 1})
+    architecture = SPACE.parse(FIRST)
+    network = SPACE.build(architecture, task).eval()
+    assert network(torch.zeros(2, 1, 16, 16)).shape == (2, 7)
+    assert SPACE.parameters(architecture, task) == sum(parameter.numel() for parameter in network.parameters())
+
+
+@needs_data
+def test_counts_are_those_of_the_benchmark() -> None:
+    task = Task("cifar10", (3, 32, 32), 10)
+    with gzip.open(Path(os.environ["MFSEARCH_DATA"]) / "nasbench201.csv.gz", "rt") as file:
+        for row in itertools.islice(csv.DictReader(file), 0, None, 97):
+            architecture = SPACE.parse(row["arch"])
+            assert SPACE.parameters(architecture, task) == pytest.approx(1e6 * float(row["params_m"]), abs=0.5)
+            assert SPACE.flops(architecture, task) == pytest.approx(1e6 * float(row["flops_m"]), abs=0.5)
+
+
+def test_enumerating_is_fast() -> None:
+    code = (
+        "import time; from mfsearch.spaces.nasbench201 import NASBench201Space as S; "
+        "t = time.process_time(); S().enumerate(); print(time.process_time() - t)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert float(done.stdout) < 1.0

@@ -1,0 +1,54 @@
+"""Documents say what is true: Python blocks run, commands and their options exist, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mfsearch.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(*languages: str) -> Iterator[object]:
+    """Every code block in one of the languages: its text, and file and line as the test's name."""
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for match in BLOCK.finditer(text):
+            if match[1] in languages:
+                yield pytest.param(match[2], id=f"{path.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}")
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Arguments of each call of mfsearch in a shell block, prompts and comments left out."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        if words[:1] == ["mfsearch"]:
+            yield words[1:]
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_blocks_run(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, "block", "exec"), {"__name__": "block"})
+
+
+@pytest.mark.parametrize("text", blocks("bash", "console", "sh"))
+def test_commands_exist_with_their_options(text: str):
+    for words in commands(text):
+        # Help comes after the options were read: an unknown command or option is a usage error, and nothing runs.
+        result = CliRunner().invoke(main, [*words, "--help"])
+        assert result.exit_code == 0, f"mfsearch {shlex.join(words)}: {result.output}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path):
+    targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
+    assert [target for target in targets if "://" not in target and not (path.parent / target).exists()] == []
