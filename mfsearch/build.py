@@ -6,27 +6,225 @@ import difflib
 import importlib
 import inspect
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+import torch
 
+from mfsearch.allocation import POLICIES
 from mfsearch.allocation.base import AbstractPolicy
 from mfsearch.config import Component, StudyConfig
+from mfsearch.datasets import DATASETS
 from mfsearch.errors import ConfigError
 from mfsearch.execution.base import AbstractExecutor
+from mfsearch.execution.serial import SerialExecutor
+from mfsearch.execution.virtual import VirtualExecutor
+from mfsearch.fidelities import FIDELITIES
+from mfsearch.fidelities.base import AbstractFidelity
+from mfsearch.fidelities.distillation import accuracy_on_test
+from mfsearch.fidelities.ladder import FidelityLadder
+from mfsearch.fidelities.live import LiveTask
+from mfsearch.problems import PROBLEMS
 from mfsearch.problems.base import Problem
-from mfsearch.records import Architecture, Objective, Task
+from mfsearch.records import Json, Objective, Recommendation, Task
+from mfsearch.spaces import SPACES
 from mfsearch.spaces.base import AbstractSearchSpace
+from mfsearch.spaces.constrained import ConstrainedSpace, Constraint, Measure
+from mfsearch.spaces.nasbench201 import NASBench201Space
 
 
-def home() -> Path:
-    """Folder of teachers, data and the default database: `MFSEARCH_HOME`, or where this system keeps a user's data."""
-    return Path(os.environ.get("MFSEARCH_HOME") or platformdirs.user_data_dir("mfsearch")).expanduser().absolute()
+def build_problem(config: StudyConfig, home: Path, allow_code: bool = False) -> Problem:
+    """The problem of a config, with the config's objective, rule and constraints.
+
+    Args:
+        config: What to search.
+        home: Folder for teachers and data.
+        allow_code: Whether `use: package.module:Class` is admitted.
+
+    Raises:
+        ConfigError: If a name or an option is unknown, or code is named and not allowed.
+        SpaceError: If a constraint cannot be read, or nothing satisfies it.
+    """
+    if config.problem is None:
+        problem = _own_problem(config, home, allow_code)
+    else:
+        offered = {"home": home, "threads": config.execution.threads}
+        problem = _make("problem", config.problem, PROBLEMS, allow_code, Problem, offered)
+    if config.objective is not None:
+        problem = replace(problem, objective=Objective(**config.objective.model_dump()))
+    if config.recommend is not None:
+        problem = replace(problem, recommend=config.recommend)
+    if config.constraints:
+        constraints = [Constraint.parse(text) for text in config.constraints]
+        problem = replace(problem, space=ConstrainedSpace(problem.space, constraints, _measures(problem.space, problem.task)))
+    return problem
 
 
-def default_storage() -> str:
-    """Database URL: `MFSEARCH_STORAGE`, or a file in `home`."""
-    return os.environ.get("MFSEARCH_STORAGE") or f"sqlite:///{home() / 'mfsearch.db'}"
+def build_policy(config: StudyConfig, allow_code: bool = False) -> AbstractPolicy:
+    """The policy of a config.
+
+    Raises:
+        ConfigError: If its name or an option is unknown, or code is named and not allowed.
+    """
+    policy: AbstractPolicy = _make("policy", config.policy, POLICIES, allow_code, AbstractPolicy, {})
+    return policy
+
+
+def build_executor(config: StudyConfig, problem: Problem) -> AbstractExecutor:
+    """Where the evaluations run; a real one sets the number of torch's threads.
+
+    Raises:
+        ConfigError: If the executor does not fit the problem, or has not as many workers.
+    """
+    execution = config.execution
+    name = execution.executor or ("virtual" if problem.virtual else "serial")
+    if (name == "virtual") is not problem.virtual:
+        costs, fitting = ("simulated", "virtual") if problem.virtual else ("measured", "serial")
+        raise ConfigError(
+            f"execution.executor must be {fitting!r} for {problem.name!r}, whose costs are {costs}; got {name!r}. Leave it out."
+        )
+    if problem.virtual:
+        return VirtualExecutor(execution.workers)
+    if execution.workers > 1:
+        raise ConfigError(
+            f"execution.workers must be 1 in this version for {problem.name!r}, whose costs are measured; got {execution.workers}. "
+            "Leave --workers out."
+        )
+    torch.set_num_threads(execution.threads)
+    return SerialExecutor(execution.clock)
+
+
+def build_device(config: StudyConfig) -> str:
+    """Device of rungs that train, as torch calls it.
+
+    Raises:
+        ConfigError: If it is a GPU and there is none.
+    """
+    wanted = config.execution.device
+    if wanted == "cuda" and not has_gpu():
+        raise ConfigError("execution.device must be there; got 'cuda', and torch finds none. Write 'auto' or 'cpu'.")
+    return "cuda" if wanted != "cpu" and has_gpu() else "cpu"
+
+
+def has_gpu() -> bool:
+    """Whether torch finds a CUDA device."""
+    return torch.cuda.is_available()
+
+
+def _own_problem(config: StudyConfig, home: Path, allow_code: bool) -> Problem:
+    """Space, task and ladder as the config lists them."""
+    if config.space is None:
+        raise ConfigError("a config must name a 'problem', or a 'space' and a 'ladder'; got no 'space'. Add one.")
+    space: AbstractSearchSpace = _make("space", config.space, SPACES, allow_code, AbstractSearchSpace, {})
+    task = None if config.task is None else _task(config.task, home)
+    offered: dict[str, Any] = {"space": space, "task": task, "home": home}
+    if task is not None:
+        offered["live"] = LiveTask(space, task, home, config.execution.threads)
+    rungs: list[AbstractFidelity] = []
+    for index, component in enumerate(config.ladder):
+        named = component.model_copy(update={"options": {"name": component.use, **component.options}})
+        wants_name = "name" in _parameters(_find(f"ladder.{index}", component, FIDELITIES, allow_code))
+        rungs.append(
+            _make(f"ladder.{index}", named if wants_name else component, FIDELITIES, allow_code, AbstractFidelity, offered)
+        )
+    judge = None if task is None else partial(_test_accuracy, offered["live"])
+    return Problem(config.name or "own", space, FidelityLadder(rungs), Objective(), task, judge=judge)
+
+
+def _task(component: Component, home: Path) -> Task:
+    """The task of a data set: `network` and `teacher` are the task's, the other options the data set's."""
+    if component.use not in DATASETS:
+        raise ConfigError(f"task must be one of {', '.join(DATASETS)}; got {component.use!r}. {_hint(component.use, DATASETS)}")
+    own = {"network", "teacher"}
+    options = {key: value for key, value in component.options.items() if key not in own}
+    parts: dict[str, Mapping[str, Json]] = {}
+    for key in own:
+        value = component.options.get(key, {})
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"task.{key} must be a mapping; got {value!r}. Write its settings below it.")
+        parts[key] = value
+    data = DATASETS[component.use](folder=home / "data", **options)
+    return Task(component.use, data.input_shape, data.classes, options, **parts)
+
+
+def _test_accuracy(live: LiveTask, recommendation: Recommendation) -> Mapping[str, float]:
+    """Test accuracy with the weights that the search trained; nothing where it kept none."""
+    observation = recommendation.observation
+    if observation is None or "weights" not in observation.artifacts:
+        return {}
+    return {"test_accuracy": accuracy_on_test(live, recommendation.architecture, Path(observation.artifacts["weights"]))}
+
+
+def _measures(space: AbstractSearchSpace, task: Task | None) -> dict[str, Measure]:
+    """What constraints may be on: parameters and operations of the networks, where the space describes networks."""
+    if task is None or not isinstance(space, NASBench201Space):
+        return {}
+    return {
+        "params": lambda architecture: space.parameters(architecture, task),
+        "flops": lambda architecture: space.flops(architecture, task),
+    }
+
+
+def _make(
+    key: str,
+    component: Component,
+    registry: Mapping[str, Callable[..., Any]],
+    allow_code: bool,
+    kind: type[Any],
+    offered: Mapping[str, Any],
+) -> Any:
+    """Build a component: with its options, and with whatever is offered that its builder has a parameter for."""
+    builder = _find(key, component, registry, allow_code)
+    parameters = _parameters(builder)
+    given = {name: value for name, value in offered.items() if name in parameters}
+    if missing := [name for name, p in parameters.items() if name == "live" and name not in given and p.default is p.empty]:
+        raise ConfigError(
+            f"{key}: {component.use!r} trains networks; it needs a 'task', and the config has none ({', '.join(missing)}). Add 'task:'."
+        )
+    try:
+        inspect.signature(builder).bind(**given, **component.options)
+        made = builder(**given, **component.options)
+    except (TypeError, ValueError) as error:
+        known = ", ".join(name for name in parameters if name not in given)
+        raise ConfigError(
+            f"{key}: options of {component.use!r} must be usable; {error}. It knows {known or 'no options'}."
+        ) from error
+    if not isinstance(made, kind):
+        raise ConfigError(f"{key}: {component.use!r} must make a {kind.__name__}; it made a {type(made).__name__}. Name another.")
+    return made
+
+
+def _find(key: str, component: Component, registry: Mapping[str, Callable[..., Any]], allow_code: bool) -> Callable[..., Any]:
+    module, colon, name = component.use.partition(":")
+    if not colon:
+        if module not in registry:
+            raise ConfigError(f"{key} must be one of {', '.join(registry)}; got {module!r}. {_hint(module, registry)}".rstrip())
+        return registry[module]
+    if not allow_code:
+        raise ConfigError(
+            f"{key} names code, {component.use!r}, which is refused. Pass --allow-code if you trust where it comes from."
+        )
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)  # as 'python -m' does: a user's own module lies beside the config
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{key}: {component.use!r} must be importable; {error}. Install it, or mend the name.") from error
+    if not callable(found):
+        raise ConfigError(f"{key}: {component.use!r} must be a class or function; got a {type(found).__name__}. Name another.")
+    builder: Callable[..., Any] = found
+    return builder
+
+
+def _parameters(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: p for name, p in inspect.signature(builder).parameters.items() if p.kind not in kinds}
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean {close[0]!r}?" if close else "Choose one of them."

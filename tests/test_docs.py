@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -17,13 +18,16 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(*languages: str) -> Iterator[object]:
+def blocks(*languages: str) -> list[Any]:
     """Every code block in one of the languages: its text, and file and line as the test's name."""
+    found = []
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         for match in BLOCK.finditer(text):
             if match[1] in languages:
-                yield pytest.param(match[2], id=f"{path.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}")
+                line = text[: match.start()].count("\n") + 1
+                found.append(pytest.param(match[2], id=f"{path.relative_to(ROOT)}:{line}"))
+    return found
 
 
 def commands(text: str) -> Iterator[list[str]]:

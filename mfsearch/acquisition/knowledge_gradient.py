@@ -113,6 +113,7 @@ class PerSecond(AcquisitionFunction):
         """
         super().__init__(model=utility.model)
         self.utility, self.seconds = utility, seconds
+        super().set_X_pending(getattr(utility, "X_pending", None))
 
     def set_X_pending(self, X_pending: Tensor | None = None) -> None:
         """Pass pending queries on to the utility."""

@@ -95,7 +95,7 @@ class CostAware(AbstractPolicy):
                 break
             chosen.append(choice)
             belief.assume([choice])
-        return Proposal(chosen, memory, "" if chosen else "no evaluation is both new and affordable")
+        return Proposal(chosen, memory, "" if chosen else "no evaluation that could change the answer is affordable")
 
     def _first_scores(self, state: State, rng: np.random.Generator) -> list[ScoreQuery]:
         unscored = [rung for rung in state.ladder.inputs if not state.scores.get(rung.name)]
@@ -169,9 +169,9 @@ class CostAware(AbstractPolicy):
             )
         kept = 0.0
         if state.rule == "evaluated":
-            kept = min(
-                (state.p95(members[i], target) for i in by_mean[:12] if (members[i].key, target) not in taken), default=0.0
-            )
+            if not at_target and any(o.query.rung == target and o.status is Status.OK for o in state.observations):
+                return None  # what the lower levels could still tell would not change which trained architecture is the best
+            kept = state.p95(members[at_target[0]], target) if at_target else 0.0
             ending = free <= self.reserve * state.total
             if at_target and (ending or free < 2 * kept):
                 gains = belief.improvement(members, at_target)

@@ -38,16 +38,22 @@ class ImageData:
 
     def __post_init__(self) -> None:
         if self.train_images.dim() != 5:
-            raise DataError(f"a training bank must have 5 axes (epochs, n, channels, height, width); got {self.train_images.dim()}. Add the missing axis.")
+            raise DataError(
+                f"a training bank must have 5 axes (epochs, n, channels, height, width); got {self.train_images.dim()}. Add the missing axis."
+            )
         for split, images, labels in (
             ("train", self.train_images, self.train_labels),
             ("validation", self.val_images, self.val_labels),
             ("test", self.test_images, self.test_labels),
         ):
             if images.shape[:-3] != labels.shape:
-                raise DataError(f"{split} pictures and labels must be equally many; got {tuple(images.shape[:-3])} and {tuple(labels.shape)}. Make the data anew.")
+                raise DataError(
+                    f"{split} pictures and labels must be equally many; got {tuple(images.shape[:-3])} and {tuple(labels.shape)}. Make the data anew."
+                )
             if tuple(images.shape[-3:]) != self.input_shape:
-                raise DataError(f"{split} pictures must have shape {self.input_shape} like the training pictures; got {tuple(images.shape[-3:])}. Make the data anew.")
+                raise DataError(
+                    f"{split} pictures must have shape {self.input_shape} as in training; got {tuple(images.shape[-3:])}. Make the data anew."
+                )
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -71,7 +71,9 @@ class DigitsRecipe:
 
     def __post_init__(self) -> None:
         if not 1 <= self.train <= SPLITS["train"]:
-            raise DataError(f"training pictures an epoch must be 1 to {SPLITS['train']}, each of another digit; got {self.train}. Change 'train'.")
+            raise DataError(
+                f"training pictures an epoch must be 1 to {SPLITS['train']}, each of another digit; got {self.train}. Change 'train'."
+            )
         if not 0 <= self.patch <= SIDE:
             raise DataError(f"a patch must be 0 to {SIDE} pixels, cut from a digit; got {self.patch}. Change 'patch'.")
 
@@ -114,7 +116,9 @@ def digits_recipe(seed: int = 0, **settings: object) -> DigitsRecipe:
     """
     known = DigitsRecipe.__dataclass_fields__
     if unknown := sorted(set(settings) - set(known)):
-        raise DataError(f"settings of the digits must be among {', '.join(known)}; got {', '.join(unknown)}. Mend 'task: options:'.")
+        raise DataError(
+            f"settings of the digits must be among {', '.join(known)}; got {', '.join(unknown)}. Mend 'task: options:'."
+        )
     if isinstance(scale := settings.get("scale"), list):
         settings["scale"] = tuple(scale)  # as it comes from YAML
     return DigitsRecipe(seed=seed, **settings)  # type: ignore[arg-type]
@@ -144,9 +148,7 @@ def _draw(recipe: DigitsRecipe) -> dict[str, Tensor]:
     split = _split(recipe)
     tensors = {}
     digits, labels = split["train"]
-    bank = [
-        _pictures(digits, labels, recipe, recipe.train, _generator(recipe, "train", epoch)) for epoch in range(recipe.epochs)
-    ]
+    bank = [_pictures(digits, labels, recipe, recipe.train, _generator(recipe, "train", epoch)) for epoch in range(recipe.epochs)]
     tensors["train_images"] = torch.stack([images for images, _ in bank])
     tensors["train_labels"] = torch.stack([classes for _, classes in bank])
     for name, short, count in (("validation", "val", recipe.val), ("test", "test", recipe.test)):
@@ -162,7 +164,8 @@ def _split(recipe: DigitsRecipe) -> dict[str, tuple[Tensor, Tensor]]:
     digits = torch.from_numpy(source.images[order] / 16.0).float()
     labels = torch.from_numpy(source.target[order]).long()
     parts = list(SPLITS.values())
-    return dict(zip(SPLITS, zip(digits.split(parts), labels.split(parts), strict=True), strict=True))
+    pairs = zip(torch.split(digits, parts), torch.split(labels, parts), strict=True)
+    return dict(zip(SPLITS, pairs, strict=True))
 
 
 def _generator(recipe: DigitsRecipe, split: str, draw: int) -> torch.Generator:
@@ -171,11 +174,15 @@ def _generator(recipe: DigitsRecipe, split: str, draw: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(seed) >> 1)
 
 
-def _pictures(digits: Tensor, labels: Tensor, recipe: DigitsRecipe, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _pictures(
+    digits: Tensor, labels: Tensor, recipe: DigitsRecipe, count: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Draw pictures, every digit as often as any other; the order of digits is random."""
     rounds = -(-count // len(digits))
     chosen = torch.cat([torch.randperm(len(digits), generator=generator) for _ in range(rounds)])[:count]
-    images = [_clutter(_distort(digits[part], recipe, generator), digits, recipe, generator) for part in chosen.split(CHUNK)]
+    images = [
+        _clutter(_distort(digits[part], recipe, generator), digits, recipe, generator) for part in torch.split(chosen, CHUNK)
+    ]
     return torch.cat(images), labels[chosen]
 
 

@@ -1,9 +1,9 @@
 """Training with a teacher, and its losses."""
 
-from collections.abc import Callable
+from mfsearch.distillation.losses import TrainingLoss, learn_features, learn_labels, learn_logits
 
-from torch import Tensor
-
-from mfsearch.distillation.losses import cross_entropy, knowledge_distillation, neuron_selectivity
-
-LOSSES: dict[str, Callable[..., Tensor]] = {"ce": cross_entropy, "kd": knowledge_distillation, "nst": neuron_selectivity}
+LOSSES: dict[str, TrainingLoss] = {
+    "ce": TrainingLoss(learn_labels, "nothing"),
+    "kd": TrainingLoss(learn_logits, "logits"),
+    "nst": TrainingLoss(learn_features, "features"),
+}

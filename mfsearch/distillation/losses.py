@@ -7,11 +7,70 @@ compared by the squared maximum mean discrepancy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outputs:
+    """What a network says of n pictures.
+
+    Attributes:
+        logits: n x classes; empty for a teacher whose logits the loss does not need.
+        blocks: A feature map a block, n x C x h x w; none where the loss does not need them.
+    """
+
+    logits: Tensor
+    blocks: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LossSettings:
+    """What losses can be told.
+
+    Attributes:
+        alpha: For `kd`, the share of the labels, 0 to 1.
+        temperature: For `kd`, how far outputs are softened.
+        beta: For `nst`, the weight of the feature maps beside the labels.
+    """
+
+    alpha: float = 0.5
+    temperature: float = 6.0
+    beta: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLoss:
+    """An entry of the registry.
+
+    Attributes:
+        value: (student's outputs, teacher's outputs, labels n, settings) -> scalar to be made small.
+        needs: What of the teacher's outputs it looks at; only that is handed to it.
+    """
+
+    value: Callable[[Outputs, Outputs, Tensor, LossSettings], Tensor]
+    needs: Literal["nothing", "logits", "features"]
+
+
+def learn_labels(student: Outputs, teacher: Outputs, labels: Tensor, settings: LossSettings) -> Tensor:
+    """Cross-entropy alone."""
+    return cross_entropy(student.logits, labels)
+
+
+def learn_logits(student: Outputs, teacher: Outputs, labels: Tensor, settings: LossSettings) -> Tensor:
+    """The teacher's softened outputs, mixed with the labels."""
+    return knowledge_distillation(student.logits, labels, teacher.logits, settings.alpha, settings.temperature)
+
+
+def learn_features(student: Outputs, teacher: Outputs, labels: Tensor, settings: LossSettings) -> Tensor:
+    """Cross-entropy plus beta times the teacher's neuron selectivity, without the term that depends on the teacher alone."""
+    distance = neuron_selectivity(student.blocks, teacher.blocks, teacher_term=False)
+    return cross_entropy(student.logits, labels) + settings.beta * distance
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -84,8 +143,7 @@ def _kernel_sum(a: Tensor, b: Tensor) -> Tensor:
     """
     n, channels_a, length = a.shape
     channels_b = b.shape[1]
-    if length**2 * (channels_a + channels_b) < channels_a * channels_b * length:
-        total = ((a.mT @ a) * (b.mT @ b)).sum()
-    else:
-        total = (a @ b.mT).square().sum()
-    return total / (n * channels_a * channels_b)
+    pairs = n * channels_a * channels_b
+    if length * (channels_a + channels_b) < channels_a * channels_b:
+        return ((a.mT @ a) * (b.mT @ b)).sum() / pairs
+    return (a @ b.mT).square().sum() / pairs

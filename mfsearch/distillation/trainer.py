@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from mfsearch.datasets.base import ImageData
-from mfsearch.distillation.losses import cross_entropy, knowledge_distillation, neuron_selectivity
+from mfsearch.distillation import LOSSES
+from mfsearch.distillation.losses import LossSettings, Outputs
 from mfsearch.errors import ConfigError, EvaluationError
 from mfsearch.networks.base import AbstractFeatureNetwork
 
-Loss: TypeAlias = Literal["ce", "kd", "nst"]
 Check: TypeAlias = Callable[[], None]
 Progress: TypeAlias = Callable[[float, str], None]
 
@@ -28,36 +28,37 @@ class TrainingRecipe:
 
     Attributes:
         epochs: Epochs.
-        loss: `ce` (labels alone), `kd` (the teacher's outputs as well) or `nst` (labels, and the teacher's feature maps).
+        loss: Name in `LOSSES`: `ce` (labels alone), `kd` (the teacher's outputs as well), `nst` (labels, and the teacher's
+            feature maps).
         batch: Pictures a step. What does not fill a batch is left out of that epoch.
         learning_rate: At the first step.
         momentum: Nesterov momentum.
         weight_decay: Factor of the squared weights.
-        alpha: For `kd`, the share of the labels.
-        temperature: For `kd`, how far outputs are softened.
-        beta: For `nst`, the weight of the feature maps beside the labels.
+        settings: Of the loss.
         statistics: Pictures from which batch norm's statistics are estimated anew after training (the last epoch's, at most
             this many): after few epochs the running averages lag far behind the weights. 0 keeps the running averages.
     """
 
     epochs: int
-    loss: Loss = "ce"
+    loss: str = "ce"
     batch: int = 32
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    alpha: float = 0.5
-    temperature: float = 6.0
-    beta: float = 5.0
+    settings: LossSettings = field(default_factory=LossSettings)
     statistics: int = 2048
 
     def __post_init__(self) -> None:
-        if self.loss not in ("ce", "kd", "nst"):
-            raise ConfigError(f"loss must be 'ce', 'kd' or 'nst'; got {self.loss!r}. Change 'loss' of the rung.")
+        if self.loss not in LOSSES:
+            raise ConfigError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}. Change 'loss' of the rung.")
         if self.epochs < 1 or self.batch < 1:
-            raise ConfigError(f"epochs and batch must be 1 or more; got {self.epochs} and {self.batch}. Change them in the recipe.")
-        if not 0 <= self.alpha <= 1 or self.temperature <= 0:
-            raise ConfigError(f"alpha must be 0 to 1 and temperature positive; got {self.alpha} and {self.temperature}. Change them in the rung.")
+            raise ConfigError(
+                f"epochs and batch must be 1 or more; got {self.epochs} and {self.batch}. Change them in the recipe."
+            )
+        if not 0 <= self.settings.alpha <= 1 or self.settings.temperature <= 0:
+            raise ConfigError(
+                f"alpha must be 0 to 1 and temperature positive; got {self.settings.alpha} and {self.settings.temperature}. Change them in the rung."
+            )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -118,7 +119,7 @@ def train(
         EvaluationError: If the loss is not finite, or the recipe asks for teacher outputs that are not there.
     """
     steps = data.train_labels.shape[1] // recipe.batch
-    _check_outputs(recipe, data, teacher, steps)
+    _check_outputs(model, recipe, data, teacher, steps)
     model.to(device=torch.device(device), memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(
         model.parameters(),
@@ -132,7 +133,7 @@ def train(
     losses: list[float] = []
     accuracies: list[float] = []
     for epoch in range(recipe.epochs):
-        batches = _epoch_batches(data, teacher if recipe.loss != "ce" else None, recipe, epoch, order, device)
+        batches = _epoch_batches(data, teacher, recipe, epoch, order, device)
         total, correct = torch.zeros((), device=device), torch.zeros((), device=device)
         for step, batch in enumerate(batches):
             check()
@@ -167,7 +168,7 @@ def estimate_statistics(model: nn.Module, images: Tensor, check: Check = lambda:
         norm.reset_running_stats()
         norm.momentum = None  # a cumulative average
     model.train()
-    for part in _parts(images, model):
+    for part in parts(images, model):
         check()
         model(part)
     for norm, momentum in zip(norms, momenta, strict=True):
@@ -187,7 +188,7 @@ def predict(model: nn.Module, images: Tensor, batch: int = EVALUATION_BATCH, che
     """Logits n x classes, on the CPU. Puts the network in evaluation mode."""
     model.eval()
     outputs = []
-    for part in _parts(images, model, batch):
+    for part in parts(images, model, batch):
         check()
         outputs.append(model(part).cpu())
     return torch.cat(outputs)
@@ -197,8 +198,7 @@ def predict(model: nn.Module, images: Tensor, batch: int = EVALUATION_BATCH, che
 class _Batch:
     images: Tensor
     labels: Tensor
-    logits: Tensor | None
-    features: tuple[Tensor, ...]
+    teacher: Outputs
 
 
 def _epoch_batches(
@@ -210,43 +210,64 @@ def _epoch_batches(
     chosen = chosen[: len(chosen) // recipe.batch * recipe.batch]
 
     def cut(bank: Tensor) -> tuple[Tensor, ...]:
-        return bank[entry][chosen].to(device).split(recipe.batch)
+        return torch.split(bank[entry][chosen].to(device), recipe.batch)
 
     images, labels = cut(data.train_images), cut(data.train_labels)
-    logits = cut(teacher.logits) if teacher and recipe.loss == "kd" else (None,) * len(images)
-    layers = [cut(bank) for bank in teacher.features] if teacher and recipe.loss == "nst" else []
-    features = list(zip(*layers, strict=True)) if layers else [()] * len(images)
-    return [_Batch(*parts) for parts in zip(images, labels, logits, features, strict=True)]
+    said = [Outputs(torch.empty(0))] * len(images)
+    if teacher is not None and LOSSES[recipe.loss].needs == "logits":
+        said = [Outputs(logits) for logits in cut(teacher.logits)]
+    elif teacher is not None and LOSSES[recipe.loss].needs == "features":
+        said = [Outputs(torch.empty(0), blocks) for blocks in zip(*map(cut, teacher.features), strict=True)]
+    return [_Batch(*each) for each in zip(images, labels, said, strict=True)]
 
 
 def _forward(model: nn.Module, batch: _Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor]:
-    if isinstance(model, AbstractFeatureNetwork) and recipe.loss == "nst":
+    """Loss and logits of one batch."""
+    loss = LOSSES[recipe.loss]
+    if loss.needs == "features" and isinstance(model, AbstractFeatureNetwork):
         _, *blocks, _, logits = model.forward_features(batch.images)
-        distance = neuron_selectivity(blocks, batch.features, teacher_term=False)
-        return cross_entropy(logits, batch.labels) + recipe.beta * distance, logits
-    logits = model(batch.images)
-    if batch.logits is not None:
-        return knowledge_distillation(logits, batch.labels, batch.logits, recipe.alpha, recipe.temperature), logits
-    return cross_entropy(logits, batch.labels), logits
+        if len(blocks) != len(batch.teacher.blocks):
+            raise EvaluationError(
+                f"the teacher must have feature maps for {len(blocks)} blocks, as the student; got {len(batch.teacher.blocks)}. "
+                "Give both the same number of cells a stage."
+            )
+        student = Outputs(logits, tuple(blocks))
+    else:
+        student = Outputs(model(batch.images))
+    return loss.value(student, batch.teacher, batch.labels, recipe.settings), student.logits
 
 
-def _check_outputs(recipe: TrainingRecipe, data: ImageData, teacher: TeacherOutputs | None, steps: int) -> None:
+def _check_outputs(model: nn.Module, recipe: TrainingRecipe, data: ImageData, teacher: TeacherOutputs | None, steps: int) -> None:
     if steps < 1:
-        raise EvaluationError(f"an epoch must hold one batch of {recipe.batch} at least; got {data.train_labels.shape[1]} pictures. Lower 'batch'.")
-    if recipe.loss == "ce":
+        raise EvaluationError(
+            f"an epoch must hold one batch of {recipe.batch} at least; got {data.train_labels.shape[1]} pictures. Lower 'batch'."
+        )
+    needs = LOSSES[recipe.loss].needs
+    if needs == "nothing":
         return
     if teacher is None:
-        raise EvaluationError(f"loss {recipe.loss!r} must have a teacher's outputs; got none. Prepare the teacher first, or use 'ce'.")
+        raise EvaluationError(
+            f"loss {recipe.loss!r} must have a teacher's outputs; got none. Prepare the teacher first, or use 'ce'."
+        )
     if teacher.logits.shape[:2] != data.train_labels.shape:
         raise EvaluationError(
-            f"the teacher's outputs must cover the training bank of {tuple(data.train_labels.shape)} pictures; got {tuple(teacher.logits.shape[:2])}. Train the teacher anew."
+            f"the teacher's outputs must cover the training bank of {tuple(data.train_labels.shape)} pictures; "
+            f"got {tuple(teacher.logits.shape[:2])}. Train the teacher anew."
         )
-    if recipe.loss == "nst":
+    if needs == "features":
+        if not isinstance(model, AbstractFeatureNetwork):
+            raise EvaluationError(
+                f"loss {recipe.loss!r} must have a network that hands out its feature maps; got {type(model).__name__}. "
+                "Derive it from AbstractFeatureNetwork, or use 'kd'."
+            )
         have, need = len(teacher.features[0]) if teacher.features else 0, min(recipe.epochs, len(data.train_images))
         if have < need:
-            raise EvaluationError(f"the teacher's features must cover {need} epochs; got {have}. Raise 'feature_epochs' of the teacher.")
+            raise EvaluationError(
+                f"the teacher's features must cover {need} epochs; got {have}. Raise 'feature_epochs' of the teacher."
+            )
 
 
-def _parts(images: Tensor, model: nn.Module, batch: int = EVALUATION_BATCH) -> list[Tensor]:
+def parts(images: Tensor, model: nn.Module, batch: int = EVALUATION_BATCH) -> list[Tensor]:
+    """Images n x C x h x w cut into batches, on the network's device."""
     device = next(model.parameters()).device
-    return [part.to(device) for part in images.split(batch)]
+    return [part.to(device) for part in torch.split(images, batch)]

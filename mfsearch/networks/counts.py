@@ -24,10 +24,10 @@ def count_parameters(
 ) -> int:
     """Trainable parameters of `NASBench201Network` with the same arguments."""
     taps, norms = _cell(operations)
-    last = channels * 2 ** (STAGES - 1)
+    last = channels << (STAGES - 1)
     total = 9 * in_channels * channels + 2 * channels + 2 * last + (last + 1) * classes
     for stage in range(STAGES):
-        width = channels * 2**stage
+        width = channels << stage
         total += cells * (taps * width**2 + norms * 2 * width)
         if stage > 0:
             kernels, norm = _reduction(width, reduction)
@@ -49,7 +49,7 @@ def count_flops(
     pixels = height * width
     total = pixels * (9 * in_channels * channels + 2 * channels)
     for stage in range(STAGES):
-        size = channels * 2**stage
+        size = channels << stage
         if stage > 0:
             height, width = height // 2, width // 2
             pixels = height * width

@@ -38,7 +38,8 @@ def check_operations(operations: Sequence[str]) -> None:
     """
     if len(operations) != len(EDGES):
         raise SpaceError(
-            f"a cell must have {len(EDGES)} operations; got {len(operations)}. Name them in the order of the edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2."
+            f"a cell must have {len(EDGES)} operations; got {len(operations)}. "
+            "Name them in the order of the edges 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2."
         )
     for operation in operations:
         if operation not in OPERATIONS:

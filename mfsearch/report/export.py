@@ -81,7 +81,9 @@ def describe(study: str, recommendation: Recommendation, space: AbstractSearchSp
         "evaluated_at_target": recommendation.evaluated_at_target,
         "rung": None if observation is None else observation.query.rung,
         "measured": {} if observation is None else dict(observation.values),
-        "network": None if (network := _network(recommendation, space, task)) is None else {"class": network[0], "arguments": network[1]},
+        "network": None
+        if (network := _network(recommendation, space, task)) is None
+        else {"class": network[0], "arguments": network[1]},
     }
 
 
@@ -92,7 +94,9 @@ def write_description(folder: Path, description: Mapping[str, Any]) -> Path:
     return path
 
 
-def write_network(folder: Path, study: str, recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> Path:
+def write_network(
+    folder: Path, study: str, recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None
+) -> Path:
     """Write the weights and `model.py`, a module that loads them with PyTorch alone; the path of the weights.
 
     Raises:
@@ -112,7 +116,9 @@ def write_network(folder: Path, study: str, recommendation: Recommendation, spac
     return folder / WEIGHTS
 
 
-def export(folder: Path, study: str, recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> Path | None:
+def export(
+    folder: Path, study: str, recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None
+) -> Path | None:
     """Write all that there is: the description, and the network where one was trained; the path of its weights."""
     write_description(folder, describe(study, recommendation, space, task))
     if weights_of(recommendation) is None or _network(recommendation, space, task) is None:

@@ -1,4 +1,4 @@
-"""The report as files."""
+"""Folders for results, and the report as files in one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mfsearch.errors import ConfigError
 from mfsearch.report.markdown import to_markdown
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder for results, as an absolute path.
+
+    Raises:
+        ConfigError: If it cannot be made or written in.
+    """
+    folder = folder.expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".mfsearch-can-write"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"the folder for results must be writable; got {folder}: {error.strerror}. Name another with --out."
+        ) from error
+    return folder
 
 
 def write_report(folder: Path, summary: Mapping[str, Any]) -> Path:

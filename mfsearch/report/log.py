@@ -51,10 +51,15 @@ def describe(event: Event, state: StudyState) -> str:
         return _told(state.observations[-1], state)
     if event.kind is EventKind.PREPARED:
         ready = state.prepared[-1]
-        cached = f", cached (originally {format_seconds(ready.original_seconds)})" if ready.seconds < ready.original_seconds else ""
+        cached = (
+            f", cached (originally {format_seconds(ready.original_seconds)})" if ready.seconds < ready.original_seconds else ""
+        )
         return f"{ready.name} ready in {format_seconds(ready.seconds)}{cached}" + (f": {ready.details}" if ready.details else "")
     if event.kind is EventKind.SCORED:
-        lines = [f"{len(batch['architectures'])} x {batch['rung']} in {format_seconds(batch['seconds'])}" for batch in event.payload["scores"]]
+        lines = [
+            f"{len(batch['architectures'])} x {batch['rung']} in {format_seconds(batch['seconds'])}"
+            for batch in event.payload["scores"]
+        ]
         return f"scored {', '.join(lines)}"
     if event.kind is EventKind.GIVEN:
         return f"took {len(event.payload['observations'])} observations from {event.payload['origin']}"

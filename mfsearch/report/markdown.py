@@ -65,12 +65,14 @@ def _answer(summary: Mapping[str, Any]) -> str:
     simulated = " (simulated device time)" if budget["simulated"] else ""
     cost = f"{format_seconds(budget['spent_seconds'])} of {format_seconds(budget['total_seconds'])}{simulated}"
     if answer is None:
-        return f"Nothing was evaluated yet. Spent: {cost}.\n\nNext: `mfsearch resume {name}`."
+        return f"There is nothing to recommend yet. Spent: {cost}.\n\nNext: `mfsearch resume {name}`."
     low, high = answer["interval"]
     expected = f"{show_figure(objective, answer['expected'])}, 95% interval {show_figure(objective, low)} to {show_figure(objective, high)}"
     lines = [f"**Recommended architecture:** {code(answer['architecture'])}", ""]
     if answer["evaluated_at_target"]:
-        lines.append(f"- {text(objective.signal)}, measured at {code(summary['target'])}: **{show_figure(objective, answer['value'])}**")
+        lines.append(
+            f"- {text(objective.signal)}, measured at {code(summary['target'])}: **{show_figure(objective, answer['value'])}**"
+        )
         lines.append(f"- {text(objective.signal)}, expected by the surrogate: {expected}")
     else:
         lines.append(f"- {text(objective.signal)}, expected by the surrogate: **{expected}**")
@@ -78,16 +80,27 @@ def _answer(summary: Mapping[str, Any]) -> str:
         lines.append(f"- not evaluated at the target {code(summary['target'])}: {where}")
     if answer["test_accuracy"] is not None:
         lines.append(f"- test accuracy, computed once: **{answer['test_accuracy']:.2f}%**")
-    lines += [f"- {text(key)}: {value:.5g}" for key, value in answer["judged"].items() if key != "test_accuracy" and value is not None]
+    lines += [
+        f"- {text(key)}: {value:.5g}" for key, value in answer["judged"].items() if key != "test_accuracy" and value is not None
+    ]
     lines.append(f"- spent: {cost}")
     if summary["stopped"]:
         lines.append(f"- the search ended because {text(summary['stopped'])}")
-    return "\n".join(lines) + f"\n\nNext: `mfsearch export {name} --out DIR`, or `mfsearch resume {name} --budget +10min` to search on."
+    return (
+        "\n".join(lines)
+        + f"\n\nNext: `mfsearch export {name} --out DIR`, or `mfsearch resume {name} --budget +10min` to search on."
+    )
 
 
 def _spent(summary: Mapping[str, Any]) -> str:
     rows = [
-        [text(line["line"]), cell(line["rung"]) if line["rung"] else "", str(line["count"]), f"{line['seconds']:.1f}", text(line["note"])]
+        [
+            text(line["line"]),
+            cell(line["rung"]) if line["rung"] else "",
+            str(line["count"]),
+            f"{line['seconds']:.1f}",
+            text(line["note"]),
+        ]
         for line in summary["spent"]
     ]
     budget = summary["budget"]

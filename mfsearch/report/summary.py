@@ -9,7 +9,7 @@ from typing import Any
 
 from mfsearch.budget import ChargeKind
 from mfsearch.records import Json, Recommendation, Status
-from mfsearch.report.views import figure_of, improvements, ladder_of, objective_of, target_of
+from mfsearch.report.views import figure_of, improvements, ladder_of, target_of
 from mfsearch.store.events import dump
 from mfsearch.store.state import StudyState
 
@@ -107,7 +107,10 @@ def _rungs(state: StudyState) -> list[dict[str, Json]]:
             row |= {"ok": len(state.scores.get(name, {}))}
         else:
             row |= {status.value: counts[status] for status in Status}
-            row |= {"running": sum(query.rung == name for query in state.pending.values()), "seconds": sum(o.seconds for o in done)}
+            row |= {
+                "running": sum(query.rung == name for query in state.pending.values()),
+                "seconds": sum(o.seconds for o in done),
+            }
         rows.append(row)
     return rows
 

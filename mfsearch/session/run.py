@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import datetime
-import platform
 import re
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from os import cpu_count
 from pathlib import Path
 from types import FrameType
 
 from mfsearch.budget import parse_budget
-from mfsearch.build import build_device, build_executor, build_policy, build_problem, default_storage, has_gpu, home
+from mfsearch.build import build_device, build_executor, build_policy, build_problem, has_gpu
 from mfsearch.config import StudyConfig
-from mfsearch.errors import BudgetError, ConfigError, InterruptedSearchError, MfsearchError, SearchFailedError
+from mfsearch.errors import BudgetError, InterruptedSearchError, MfsearchError, SearchFailedError
 from mfsearch.problems.base import Problem
 from mfsearch.records import Recommendation
 from mfsearch.report.export import export
-from mfsearch.report.files import write_report
+from mfsearch.report.files import make_folder, write_report
 from mfsearch.report.summary import summarise
 from mfsearch.session.outcome import Outcome, Watcher
-from mfsearch.session.stored import check_same_config, stored_config
+from mfsearch.session.stored import check_same_config, environment, stored_config
 from mfsearch.session.warm_start import read_warm_start
+from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
 from mfsearch.study import Study
 
@@ -140,31 +138,14 @@ def fresh_name(label: str, taken: list[str]) -> str:
     return f"{stem}-{number}"
 
 
-def make_folder(folder: Path) -> Path:
-    """Make a folder for results, as an absolute path.
-
-    Raises:
-        ConfigError: If it cannot be made or written in.
-    """
-    folder = folder.expanduser().absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".mfsearch-can-write"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError(f"the folder for results must be writable; got {folder}: {error.strerror}. Name another with --out.") from error
-    return folder
-
-
-def environment() -> dict[str, str]:
-    """What a run depends on beside its config."""
-    libraries = {library: version(library) for library in ("torch", "botorch", "gpytorch", "numpy")}
-    return {"python": platform.python_version(), "platform": platform.platform(), "cores": str(cpu_count()), **libraries}
-
-
 def _go_on(
-    name: str, config: StudyConfig, store: EventStore, budget: str | None, warm_start: str | None, allow_code: bool, watcher: Watcher
+    name: str,
+    config: StudyConfig,
+    store: EventStore,
+    budget: str | None,
+    warm_start: str | None,
+    allow_code: bool,
+    watcher: Watcher,
 ) -> Outcome:
     problem = build_problem(config, home(), allow_code)
     if budget is not None:

@@ -21,7 +21,9 @@ def score(problem: Problem, texts: Sequence[str], seed: int = 0, device: str = "
         ConfigError: If the problem has no scores.
     """
     if not problem.ladder.scores:
-        raise ConfigError(f"problem {problem.name!r} must have score rungs; it has none. Name another with --problem, such as digits.")
+        raise ConfigError(
+            f"problem {problem.name!r} must have score rungs; it has none. Name another with --problem, such as digits."
+        )
     architectures = [problem.space.parse(text) for text in texts]
     rows: list[dict[str, Any]] = [{"architecture": architecture.key} for architecture in architectures]
     with tempfile.TemporaryDirectory() as folder:

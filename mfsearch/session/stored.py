@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
-from mfsearch.build import build_policy, build_problem, default_storage, home
+from mfsearch.build import build_policy, build_problem
 from mfsearch.config import StudyConfig, config_hash
 from mfsearch.errors import StudyError
 from mfsearch.problems.base import Problem
 from mfsearch.records import Recommendation
 from mfsearch.store.events import Event
+from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
 from mfsearch.study import Study
@@ -82,6 +86,12 @@ def check_same_config(name: str, config: StudyConfig, events: Sequence[Event]) -
         f"a study must keep its config; {name!r} exists with another config: {differ}. Choose another --study, or go on with it "
         f"as it is: mfsearch resume {name}"
     )
+
+
+def environment() -> dict[str, str]:
+    """What a run depends on beside its config."""
+    libraries = {library: version(library) for library in ("torch", "botorch", "gpytorch", "numpy")}
+    return {"python": platform.python_version(), "platform": platform.platform(), "cores": str(os.cpu_count()), **libraries}
 
 
 def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

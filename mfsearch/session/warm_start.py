@@ -36,7 +36,9 @@ def read_warm_start(source: str, problem: Problem, store: EventStore) -> Rows:
     rows = _from_file(Path(source), problem) if source.lower().endswith(".csv") else _from_study(source, problem, store)
     names = [rung.name for rung in problem.ladder.evaluations]
     if not any(rung in names for _, rung, _ in rows):
-        raise ConfigError(f"warm start: {source} must hold evaluations of {', '.join(names)}; it holds none. Name another study or file.")
+        raise ConfigError(
+            f"warm start: {source} must hold evaluations of {', '.join(names)}; it holds none. Name another study or file."
+        )
     return rows
 
 

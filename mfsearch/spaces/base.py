@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +78,7 @@ class AbstractSearchSpace(ABC):
             SpaceError: If the space describes no networks.
         """
         raise SpaceError(f"space {self.name!r} builds no networks; bring fidelities that evaluate its architectures themselves.")
+
+    def counts(self, architecture: Architecture, task: Task) -> Mapping[str, float]:
+        """Figures of `build`'s network that are known in closed form, such as `params` and `flops`; none by default."""
+        return {}

@@ -149,6 +149,10 @@ class ConstrainedSpace(AbstractSearchSpace):
         """Of the whole."""
         return self.whole.build(architecture, task)
 
+    def counts(self, architecture: Architecture, task: Task) -> Mapping[str, float]:
+        """Those of the space."""
+        return self._space.counts(architecture, task)
+
     def _nothing(self, found: str) -> str:
         wanted = " and ".join(map(str, self.constraints))
         seen = self.whole.sample(_ROUND, np.random.default_rng(0))

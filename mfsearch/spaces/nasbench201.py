@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -187,6 +187,10 @@ class NASBench201Space(AbstractSearchSpace):
     def flops(self, architecture: Architecture, task: Task) -> int:
         """Operations of `build`'s network for one image, in closed form, counted as the benchmark does."""
         return count_flops(_operations(architecture), task.input_shape, task.classes, **_network(task))
+
+    def counts(self, architecture: Architecture, task: Task) -> Mapping[str, float]:
+        """`params` and `flops`."""
+        return {"params": float(self.parameters(architecture, task)), "flops": float(self.flops(architecture, task))}
 
 
 def _operations(architecture: Architecture) -> list[str]:

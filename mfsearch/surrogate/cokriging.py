@@ -26,7 +26,7 @@ from mfsearch.surrogate.kernel import CokrigingKernel
 
 JITTER = 1e-6  # added to every noise variance, in standardised units: a thousandth of a standard deviation
 SMALLEST_VARIANCE = 1e-12
-CHUNK = 4096  # candidates predicted at once
+CHUNK = 1024  # candidates predicted at once: their covariances with the training points stay in the cache
 
 
 class ScoreMean(nn.Module):
@@ -138,20 +138,21 @@ class CokrigingModel(Model):
         return self.parameters_of.dump()
 
     def correlation(self, level: int) -> float:
-        """Correlation between f_level(x) and the target f_{L-1}(x) over x, without the level constants: 0 predicts nothing.
+        """Correlation over x between an observation at a level, its noise included, and the target f_{L-1}(x).
 
-        The variance of the mean's slope over the training inputs counts as a part of the lowest level's.
+        0: the level predicts nothing. The level constants do not count (they are the same for all x); the variance of the
+        mean's slope over the training inputs counts as a part of the lowest level's.
         """
         with torch.no_grad():
             kernel, mean = self.parameters_of.kernel, self.parameters_of.mean
-            variance = kernel.signal_variance()
             score = mean.score(self.train_X)
-            spread = score.var(unbiased=False) if score.numel() else variance.new_zeros(())
-            variance = variance + mean.slope.square() * spread * torch.eye(self.levels, dtype=variance.dtype)[0]
-            C = kernel.coupling()
-            here, target = C[level], C[-1]
-            covariance = (here * target * variance).sum()
-            return float(covariance / ((here.square() * variance).sum() * (target.square() * variance).sum()).sqrt())
+            variance = kernel.signal_variance()
+            if score.shape[-1]:
+                variance[0] += mean.slope.square() * score.var(-1, unbiased=False).mean()
+            coupling = kernel.coupling()
+            here, target = coupling[level], coupling[-1]
+            total = (here.square() * variance).sum() + self.noise[level]
+            return float((here * target * variance).sum() / (total * (target.square() * variance).sum()).sqrt())
 
     def project(self, X: Tensor) -> Tensor:
         """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'."""

@@ -98,4 +98,4 @@ class CostModel:
 
 def _scaled(expected: float, factor: float) -> float:
     """Below the floor the factor acts on the floor, so that costs wrongly expected to be nothing are learned as well."""
-    return expected + max(expected, FLOOR) * (factor - 1.0)
+    return expected if factor == 1.0 else max(expected, FLOOR) * factor

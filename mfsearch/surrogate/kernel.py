@@ -162,7 +162,7 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
             ]
             return torch.stack(parts).sum(0)
         n, m = x1.shape[-2], x2.shape[-2]
-        total = torch.zeros((), dtype=x1.dtype, device=x1.device)
+        total: Tensor | None = None
         for level in range(self.levels):
             rows, columns = _span(s1 >= level), _span(s2 >= level)
             if rows.start == rows.stop or columns.start == columns.stop:
@@ -173,10 +173,11 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
             if self.levels > 1:
                 block = block * (c1[..., rows, level].unsqueeze(-1) * c2[..., columns, level].unsqueeze(-2))
             margin = (columns.start, m - columns.stop, rows.start, n - rows.stop)
-            total = total + (pad(block, margin) if any(margin) else block)
-        if total.ndim == 0:  # no rows, or no columns
+            block = pad(block, margin) if any(margin) else block
+            total = block if total is None else total + block
+        if total is None:  # no rows, or no columns
             batch = torch.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])  # type: ignore[no-untyped-call]
-            total = total.expand(*batch, n, m)
+            total = x1.new_zeros(*batch, n, m)
         return total
 
 

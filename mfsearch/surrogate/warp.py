@@ -42,8 +42,8 @@ class ValueWarp:
 
     def _error(self, values: Vector) -> Vector:
         """Error as a fraction of all, between the floor and 1 (and above, for values that no accuracy can have)."""
-        error = 1.0 - values / self._whole if self.objective.sign > 0 else -values / self._whole
-        return np.maximum(error, ERROR_FLOOR)
+        error = self._whole - values if self.objective.sign > 0 else -values
+        return np.maximum(error / self._whole, ERROR_FLOOR)
 
     def __call__(self, values: ArrayLike) -> Vector:
         """Warp values (oriented so that more is better), any shape."""

@@ -1,0 +1,30 @@
+"""`mfsearch resume`."""
+
+from __future__ import annotations
+
+import click
+
+from mfsearch.budget import parse_budget
+from mfsearch.cli.output import code_option, json_option, storage_option, watching, write_json
+from mfsearch.report.answer import answer_lines
+
+
+@click.command()
+@click.argument("name")
+@click.option("--budget", metavar="TIME", help="New total; +30min adds to the old one. Default: what is left of it.")
+@storage_option
+@code_option
+@json_option
+def resume(name: str, budget: str | None, storage: str | None, allow_code: bool, as_json: bool) -> None:
+    """Go on with a study after a stop, a crash, or with more budget."""
+    if budget is not None:
+        parse_budget(budget)
+
+    from mfsearch.session.run import resume as go_on
+
+    with watching() as watcher:
+        outcome = go_on(name, storage=storage, budget=budget, allow_code=allow_code, watcher=watcher)
+    for line in answer_lines(outcome.summary, outcome.report, outcome.weights):
+        click.echo(line)
+    if as_json:
+        write_json(outcome.to_json())

@@ -1,0 +1,156 @@
+"""Commands that look at studies: status, list, best, export, report. None of them changes one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mfsearch.cli.output import code_option, json_option, storage_option, write_json, write_table
+from mfsearch.records import Objective
+from mfsearch.report.answer import answer_lines
+from mfsearch.report.files import make_folder, write_report
+from mfsearch.report.markdown import to_markdown
+from mfsearch.report.status import study_status
+from mfsearch.report.views import show_figure
+from mfsearch.store.location import default_storage
+from mfsearch.store.sql import EventStore
+from mfsearch.units import format_seconds
+
+
+@click.command()
+@click.argument("name")
+@storage_option
+@json_option
+def status(name: str, storage: str | None, as_json: bool) -> None:
+    """Show what a study has spent, what it runs, and its best so far."""
+    found = study_status(EventStore(storage or default_storage()), name)
+    if as_json:
+        return write_json(found)
+    click.echo(f"{name}: {_state(found)}")
+    click.echo(f"  spent    {format_seconds(found['spent_seconds'])} of {format_seconds(found['budget_seconds'])}")
+    click.echo(f"  done     {found['counts']}")
+    for query in found["running"]:
+        took = f"{format_seconds(query['seconds'])} of about {format_seconds(query['expected_seconds'])}"
+        click.echo(f"  running  #{query['evaluation']} {query['rung']}, {took}: {query['architecture']}")
+    best = found["best"]
+    click.echo(f"  best     {_figure(found)} {best['architecture']}" if best else f"  best     none at {found['target']} yet")
+
+
+@click.command("list")
+@storage_option
+@json_option
+def list_studies(storage: str | None, as_json: bool) -> None:
+    """List the studies of the database."""
+    store = EventStore(storage or default_storage())
+    found = [study_status(store, name) for name in store.names()]
+    if as_json:
+        return write_json(found)
+    if not found:
+        return click.echo(f"No studies yet in {store.url}. Start one with: mfsearch run --budget 3min")
+    rows = [
+        [
+            s["study"],
+            s["state"],
+            f"{format_seconds(s['spent_seconds'])} of {format_seconds(s['budget_seconds'])}",
+            str(s["observations"]),
+            _figure(s),
+        ]
+        for s in found
+    ]
+    write_table(["study", "state", "spent", "evaluations", "best"], rows)
+
+
+@click.command()
+@click.argument("name")
+@storage_option
+@code_option
+@json_option
+def best(name: str, storage: str | None, allow_code: bool, as_json: bool) -> None:
+    """Show the recommended architecture of a study."""
+    summary = _summary(name, storage, allow_code)
+    if as_json:
+        return write_json({"study": name, **(summary["answer"] or {"architecture": None})})
+    for line in answer_lines(summary):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["json", "pytorch"]),
+    default="pytorch",
+    show_default=True,
+    help="json: architecture.json alone. pytorch: weights.safetensors and model.py as well, which need PyTorch alone.",
+)
+@storage_option
+@code_option
+@json_option
+def export(name: str, out: Path, kind: str, storage: str | None, allow_code: bool, as_json: bool) -> None:
+    """Write the recommended architecture to a folder."""
+    from mfsearch.errors import StudyError
+    from mfsearch.report.export import describe, write_description, write_network
+    from mfsearch.session.stored import look
+
+    snapshot = look(name, storage, allow_code)
+    found, problem = snapshot.recommendation, snapshot.problem
+    if found is None:
+        raise StudyError(
+            f"study {name!r} must have an evaluation to recommend something; it has none. Go on with it: mfsearch resume {name}"
+        )
+    folder = make_folder(out)
+    paths = {}
+    if kind == "pytorch":
+        paths["weights"] = str(write_network(folder, name, found, problem.space, problem.task))
+        paths["model"] = str(folder / "model.py")
+    paths["architecture"] = str(write_description(folder, describe(name, found, problem.space, problem.task)))
+    if as_json:
+        return write_json({"study": name, **paths})
+    for path in paths.values():
+        click.echo(path)
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--format", "kind", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True, help="What to show."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write both formats to, instead of showing one."
+)
+@storage_option
+@code_option
+@json_option
+def report(name: str, kind: str, out: Path | None, storage: str | None, allow_code: bool, as_json: bool) -> None:
+    """Show or write the report of a study."""
+    summary = _summary(name, storage, allow_code)
+    if out is not None:
+        path = write_report(make_folder(out), summary)
+        return write_json({"study": name, "report": str(path)}) if as_json else click.echo(str(path))
+    if as_json:
+        return write_json(summary)
+    click.echo(json.dumps(summary, indent=2, ensure_ascii=False) if kind == "json" else to_markdown(summary), nl=kind == "json")
+
+
+def _summary(name: str, storage: str | None, allow_code: bool) -> dict[str, Any]:
+    from mfsearch.report.summary import summarise
+    from mfsearch.session.stored import environment, look
+
+    snapshot = look(name, storage, allow_code)
+    return summarise(name, snapshot.state, snapshot.recommendation, environment())
+
+
+def _state(found: dict[str, Any]) -> str:
+    if found["stopped"]:
+        return f"ended because {found['stopped']}"
+    ago = format_seconds(found["seconds_since_last_event"])
+    return f"open; last event {ago} ago. If nothing runs it, go on with: mfsearch resume {found['study']}"
+
+
+def _figure(found: dict[str, Any]) -> str:
+    return "-" if found["best"] is None else show_figure(Objective(**found["objective"]), found["best"]["figure"])

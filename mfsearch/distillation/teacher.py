@@ -1,0 +1,197 @@
+"""The teacher: trained once, asked once about the whole training bank, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from mfsearch.datasets.base import ImageData
+from mfsearch.datasets.storage import write_atomically
+from mfsearch.distillation import LOSSES
+from mfsearch.distillation.trainer import Check, Progress, TeacherOutputs, TrainingRecipe, evaluate, parts, predict, train
+from mfsearch.errors import ConfigError, DataError
+from mfsearch.networks.nasbench201 import NASBench201Network, Reduction
+
+REVISION = 1  # part of the key: raised when the same recipe comes to another teacher
+
+
+@dataclass(frozen=True)
+class TeacherRecipe:
+    """Which network is trained how. Its skeleton is the students', so that feature maps meet block by block.
+
+    Attributes:
+        operations: Six operations of a NAS-Bench-201 cell.
+        channels: Channels of the first stage.
+        cells: Cells a stage.
+        reduction: `residual` or `light`.
+        training: How it is trained; its loss is cross-entropy.
+        feature_epochs: Epochs of the bank whose feature maps are kept, for losses that compare them. Large: it should be
+            the epochs of the longest such training, and 0 where there is none.
+        seed: Seed of its weights and of the order of the pictures.
+    """
+
+    operations: tuple[str, ...] = ("nor_conv_3x3", "nor_conv_3x3", "nor_conv_3x3", "skip_connect", "nor_conv_3x3", "nor_conv_3x3")
+    channels: int = 16
+    cells: int = 1
+    reduction: Reduction = "light"
+    training: TrainingRecipe = field(default_factory=lambda: TrainingRecipe(epochs=40))
+    feature_epochs: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if LOSSES[self.training.loss].needs != "nothing":
+            raise ConfigError(
+                f"a teacher must be trained with the loss 'ce', having no teacher itself; got {self.training.loss!r}. Leave it out."
+            )
+
+    def key(self, data_key: str) -> str:
+        """Hash of this recipe together with the data's."""
+        text = json.dumps({"revision": REVISION, "data": data_key, **asdict(self)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """A trained teacher.
+
+    Attributes:
+        outputs: What it says of the training bank.
+        val_accuracy: Percent right of the validation pictures.
+        seconds: What training it and asking it cost when it was made.
+    """
+
+    outputs: TeacherOutputs
+    val_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherFiles:
+    """Where a teacher is kept: tensors, and beside them a small record that is written last and says that they are whole."""
+
+    folder: Path
+    key: str
+
+    @property
+    def tensors(self) -> Path:
+        """Weights, logits and feature maps."""
+        return self.folder / f"teacher-{self.key}.safetensors"
+
+    @property
+    def record(self) -> Path:
+        """Seconds, accuracy and recipe."""
+        return self.folder / f"teacher-{self.key}.json"
+
+    def read_record(self) -> dict[str, Any]:
+        """The record.
+
+        Raises:
+            DataError: If there is none, or it cannot be read.
+        """
+        try:
+            record = json.loads(self.record.read_text(encoding="utf-8"))
+            return {"seconds": float(record["seconds"]), "val_accuracy": float(record["val_accuracy"])}
+        except FileNotFoundError:
+            raise DataError(
+                f"the teacher must be trained before it is used; there is no {self.record.name} in its folder. Prepare it first."
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise DataError(
+                f"a teacher's record must be JSON with seconds and val_accuracy; {self.record} is not. Delete it."
+            ) from None
+
+
+def make_teacher(
+    recipe: TeacherRecipe,
+    data: ImageData,
+    files: TeacherFiles,
+    check: Check = lambda: None,
+    progress: Progress = lambda fraction, text: None,
+    device: str = "cpu",
+    clock: Callable[[], float] = time.perf_counter,
+) -> Teacher:
+    """Train a teacher, ask it about the bank, and keep all of it.
+
+    Args:
+        recipe: Which network, trained how.
+        data: What it learns from, and what it is asked about.
+        files: Where it is kept.
+        check: Called at every step; what it raises stops the work, and nothing is kept.
+        progress: Called with (fraction of the training done, short text).
+        device: torch device string.
+        clock: Seconds; the difference between end and beginning is what it cost.
+
+    Raises:
+        EvaluationError: If training diverges.
+        OSError: If the folder cannot be written.
+    """
+    began = clock()
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = NASBench201Network(
+            recipe.operations, data.input_shape[0], data.classes, recipe.channels, recipe.cells, recipe.reduction
+        )
+    train(model, data, recipe.training, recipe.seed, check=check, progress=progress, device=device)
+    accuracy = evaluate(model, data.val_images, data.val_labels, check=check)
+    logits = predict(model, data.train_images.flatten(0, 1), check=check).view(*data.train_labels.shape, data.classes)
+    features = _features(model, data.train_images[: recipe.feature_epochs], check)
+    tensors = {"logits": logits}
+    tensors |= {f"features.{block}": maps for block, maps in enumerate(features)}
+    tensors |= {f"weights.{name}": tensor for name, tensor in model.state_dict().items()}
+    write_atomically(files.tensors, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
+    seconds = clock() - began
+    record = {"seconds": seconds, "val_accuracy": accuracy, "data": data.key, "recipe": asdict(recipe)}
+    write_atomically(files.record, json.dumps(record, indent=2).encode())
+    return Teacher(TeacherOutputs(logits, tuple(features)), accuracy, seconds)
+
+
+def load_teacher(recipe: TeacherRecipe, data: ImageData, files: TeacherFiles) -> Teacher:
+    """Read a kept teacher.
+
+    Raises:
+        DataError: If there is none, it is damaged, or it does not cover the training bank.
+    """
+    record = files.read_record()
+    try:
+        tensors = load_file(files.tensors)
+    except (FileNotFoundError, SafetensorError):
+        raise DataError(
+            f"a teacher's tensors must be a whole safetensors file; {files.tensors} is missing or damaged. Delete {files.record.name}."
+        ) from None
+    logits = tensors.get("logits", torch.empty(0))
+    expected = (*data.train_labels.shape, data.classes)
+    features = tuple(tensors[name] for name in sorted((n for n in tensors if n.startswith("features.")), key=_number))
+    covered = min(recipe.feature_epochs, len(data.train_images))
+    if tuple(logits.shape) != expected or any(len(maps) != covered for maps in features) or bool(features) != bool(covered):
+        raise DataError(
+            f"a teacher's outputs must cover the training bank, {expected}; {files.tensors} does not. Delete it and {files.record.name}."
+        )
+    return Teacher(TeacherOutputs(logits, features), record["val_accuracy"], record["seconds"])
+
+
+def _number(name: str) -> int:
+    return int(name.partition(".")[2])
+
+
+@torch.no_grad()
+def _features(model: NASBench201Network, bank: Tensor, check: Check) -> list[Tensor]:
+    """Feature maps of every block, F x n x C x h x w each, for the bank's first F epochs; none for F = 0."""
+    if not len(bank):
+        return []
+    blocks = []
+    for part in parts(bank.flatten(0, 1), model):
+        check()
+        _, *maps, _, _ = model.forward_features(part)
+        blocks.append([layer.cpu() for layer in maps])
+    whole = [torch.cat(layer) for layer in zip(*blocks, strict=True)]
+    return [maps.reshape(*bank.shape[:2], *maps.shape[1:]) for maps in whole]

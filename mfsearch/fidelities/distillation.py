@@ -1,0 +1,153 @@
+"""A rung that trains the network, with a teacher or without, and measures how well it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mfsearch.distillation import LOSSES
+from mfsearch.distillation.losses import LossSettings
+from mfsearch.distillation.trainer import TrainingRecipe, evaluate, train
+from mfsearch.errors import ConfigError, DataError
+from mfsearch.fidelities.base import AbstractEvaluation, AbstractResource, Context
+from mfsearch.fidelities.live import LiveTask
+from mfsearch.fidelities.teacher import TeacherResource
+from mfsearch.records import Architecture, Json, Measurement
+
+Seconds: TypeAlias = "float | Callable[[Architecture], float]"
+
+TRAINED = ("train_loss", "train_accuracy")
+VALIDATED = "val_accuracy"
+
+
+class Distillation(AbstractEvaluation):
+    """Train a candidate for some epochs.
+
+    Args:
+        name: Name of the rung.
+        live: The task.
+        epochs: Epochs.
+        loss: Name in `mfsearch.distillation.LOSSES`: `kd` (the teacher's outputs), `nst` (the teacher's feature maps) or `ce`
+            (labels alone, no teacher).
+        expected_seconds: Device seconds expected, for all architectures or as a function of one.
+        signal: Which figure is the value: `val_accuracy`, `train_accuracy` or `-train_loss`. After few epochs what was
+            measured in training ranks better than validation does.
+        validate: Whether to measure `val_accuracy`; None measures it where it is the signal.
+        alpha: For `kd`, the share of the labels in the loss.
+        temperature: For `kd`, how far outputs are softened.
+        beta: For `nst`, the weight of the feature maps beside the labels.
+        batch: Pictures a step.
+        learning_rate: At the first step.
+        keep_weights: Whether to write the weights into the work folder.
+        teacher_seconds: Device seconds that making the teacher is expected to take.
+
+    Raises:
+        ConfigError: If the signal is none of these, or `val_accuracy` without validation, or a figure of the training is
+            impossible.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        live: LiveTask,
+        epochs: int,
+        loss: str,
+        expected_seconds: Seconds,
+        signal: str = VALIDATED,
+        validate: bool | None = None,
+        alpha: float = 0.5,
+        temperature: float = 6.0,
+        beta: float = 5.0,
+        batch: int = 32,
+        learning_rate: float = 0.1,
+        keep_weights: bool = True,
+        teacher_seconds: float = 0.0,
+    ) -> None:
+        figure = signal.removeprefix("-")
+        self.validate = figure == VALIDATED if validate is None else validate
+        if figure not in (*TRAINED, VALIDATED):
+            raise ConfigError(
+                f"signal must be one of {', '.join((VALIDATED, *TRAINED))}; got {signal!r}. A minus before it turns it around."
+            )
+        if figure == VALIDATED and not self.validate:
+            raise ConfigError(f"a rung whose signal is {VALIDATED} must validate; got validate: false. Leave 'validate' out.")
+        self.name = name
+        self.live = live
+        self.training = TrainingRecipe(epochs, loss, batch, learning_rate, settings=LossSettings(alpha, temperature, beta))
+        self.signal = signal
+        self.keep_weights = keep_weights
+        self.teacher_seconds = teacher_seconds
+        self._expected_seconds = expected_seconds
+
+    @property
+    def learns_from_teacher(self) -> bool:
+        """Whether the loss looks at a teacher's outputs."""
+        return LOSSES[self.training.loss].needs != "nothing"
+
+    @property
+    def resources(self) -> tuple[AbstractResource, ...]:
+        """The teacher, unless the labels alone are learnt."""
+        return (TeacherResource(self.live, self.teacher_seconds),) if self.learns_from_teacher else ()
+
+    def expected_cost(self, architecture: Architecture) -> float:
+        """Device seconds expected before anything was measured."""
+        expected = self._expected_seconds
+        return expected(architecture) if callable(expected) else expected
+
+    def evaluate(self, architecture: Architecture, context: Context) -> Measurement:
+        """Train one network from scratch.
+
+        Raises:
+            LimitReachedError: From `context.check()`.
+            EvaluationError: If training diverges.
+            DataError: If the teacher was not prepared.
+        """
+        live, recipe = self.live, self.training
+        data = live.data
+        teacher = live.teacher.outputs if self.learns_from_teacher else None
+        with live.limited_threads():
+            model = live.network(architecture, context.seed)
+            result = train(model, data, recipe, context.seed, teacher, context.check, context.progress, context.device)
+            values = {"train_loss": result.train_loss, "train_accuracy": result.train_accuracy}
+            if self.validate:
+                values[VALIDATED] = evaluate(model, data.val_images, data.val_labels, check=context.check)
+        artifacts = {}
+        if self.keep_weights:
+            path = context.workdir / f"{self.name}-weights.safetensors"
+            save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
+            artifacts["weights"] = path
+        curves: dict[str, Json] = {"train_loss_curve": list(result.losses), "train_accuracy_curve": list(result.accuracies)}
+        return Measurement(values, extras=curves, artifacts=artifacts)
+
+
+def accuracy_on_test(
+    live: LiveTask, architecture: Architecture, weights: Path, pictures: tuple[Tensor, Tensor] | None = None
+) -> float:
+    """Percent of test pictures that a trained network gets right: for judging a finished search, never inside one.
+
+    Args:
+        live: The task.
+        architecture: Which network.
+        weights: The file that `Distillation` wrote.
+        pictures: Images n x channels x height x width and labels n; by default the task's test set.
+
+    Raises:
+        DataError: If the weights are not there, damaged, or of another network.
+    """
+    model = live.network(architecture, 0)
+    try:
+        model.load_state_dict(load_file(weights))
+    except (FileNotFoundError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"weights must be a safetensors file of {architecture.key}; {weights} is not ({reason}). Evaluate it again."
+        ) from None
+    images, labels = pictures or (live.data.test_images, live.data.test_labels)
+    with live.limited_threads():
+        return evaluate(model.to(memory_format=torch.channels_last), images, labels)  # type: ignore[call-overload]

@@ -1,0 +1,64 @@
+"""What a run prints at its end: the architecture, how good it is, what was paid for it, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mfsearch.records import Objective
+from mfsearch.report.views import show_figure
+from mfsearch.units import format_seconds
+
+
+def answer_lines(summary: Mapping[str, Any], report: str | None = None, weights: str | None = None) -> list[str]:
+    """The end of a run, for a reader; one line each.
+
+    Args:
+        summary: `summarise`'s object.
+        report: Where the report is.
+        weights: Where the weights are.
+    """
+    answer, name = summary["answer"], summary["study"]
+    lines = ["No evaluation succeeded: there is nothing to recommend."] if answer is None else _best(summary)
+    lines += _spent(summary)
+    if summary["stopped"]:
+        lines.append(f"  ended because     {summary['stopped']}")
+    if report is not None:
+        lines.append(f"  report            {report}")
+    if weights is not None:
+        lines.append(f"  weights           {weights}")
+    lines += ["Next", f"  mfsearch report {name}", f"  mfsearch resume {name} --budget +10min"]
+    return lines if answer is None else [*lines, f"  mfsearch export {name} --out DIR"]
+
+
+def _best(summary: Mapping[str, Any]) -> list[str]:
+    answer, objective = summary["answer"], Objective(**summary["objective"])
+    low, high = (show_figure(objective, figure) for figure in answer["interval"])
+    expected = f"{show_figure(objective, answer['expected'])} expected, 95% interval {low} to {high}"
+    lines = ["Recommended architecture", f"  {answer['architecture']}"]
+    name = objective.signal.replace("val_accuracy", "validation accuracy")
+    if answer["evaluated_at_target"]:
+        lines.append(f"  {name:<17} {show_figure(objective, answer['value'])} measured; {expected}")
+    else:
+        rung = f"its highest rung is {answer['rung']}" if answer["rung"] else "never evaluated"
+        lines.append(f"  {name:<17} {expected}; not evaluated at {summary['target']}: {rung}")
+    if answer["test_accuracy"] is not None:
+        lines.append(f"  test accuracy     {answer['test_accuracy']:.2f}%, computed once")
+    judged = {
+        key.replace("_", " "): figure for key, figure in answer["judged"].items() if key != "test_accuracy" and figure is not None
+    }
+    return lines + [f"  {key:<17} {figure:.5g}" for key, figure in judged.items()]
+
+
+def _spent(summary: Mapping[str, Any]) -> list[str]:
+    budget = summary["budget"]
+    simulated = " (simulated)" if budget["simulated"] else ""
+    lines = [
+        f"  spent             {format_seconds(budget['spent_seconds'])} of {format_seconds(budget['total_seconds'])}{simulated}"
+    ]
+    for line in summary["spent"]:
+        what = f"{line['line']} {line['rung']}".rstrip()
+        count = "" if line["line"] in ("optimiser", "teacher") else f"{line['count']} in "
+        note = f" ({line['note']})" if line["note"] else ""
+        lines.append(f"    {what:<24} {count}{format_seconds(line['seconds'])}{note}")
+    return lines

@@ -1,0 +1,86 @@
+"""The surrogate of a state, in the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from mfsearch.allocation.base import State
+from mfsearch.allocation.belief import Belief
+from mfsearch.records import Architecture, EvaluationQuery
+from mfsearch.spaces.nasbench201 import NASBench201Space
+
+
+def truth(a: Architecture) -> float:
+    return 60.0 + 3.0 * a.genotype.count("nor_conv_3x3")
+
+
+@pytest.fixture
+def members(space: NASBench201Space) -> list[Architecture]:
+    return list({a.key: a for a in space.sample(120, np.random.default_rng(0))}.values())
+
+
+@pytest.fixture
+def belief(make: Callable[..., State], members: list[Architecture]) -> Belief:
+    seen = [(a, "low") for a in members[:25]] + [(a, "full") for a in members[20:28]]
+    return Belief(make(seen=seen, scored=members), {})
+
+
+def test_predictions_follow_the_truth(belief: Belief, members: list[Architecture]) -> None:
+    held_out = members[40:]
+    mean, variance = belief.mean_variance(held_out, 1)
+    assert spearmanr(mean, [truth(a) for a in held_out]).statistic > 0.9
+    assert (variance > 0).all()
+
+
+def test_shown_is_in_the_users_unit_with_an_honest_interval(belief: Belief, members: list[Architecture]) -> None:
+    hits = 0
+    for a in members[40:80]:
+        centre, (low, high) = belief.shown(a, 1)
+        assert 0.0 <= low < centre < high <= 100.0
+        hits += low <= truth(a) <= high
+    assert hits >= 36
+
+
+def test_pending_queries_lose_their_variance_and_keep_their_mean(belief: Belief, members: list[Architecture]) -> None:
+    a = members[60]
+    before_mean, before_variance = belief.mean_variance([a], 1)
+    belief.assume([EvaluationQuery(a, "full")])
+    mean, variance = belief.mean_variance([a], 1)
+    assert mean == pytest.approx(before_mean)
+    assert variance < 0.5 * before_variance
+
+
+def test_improvement_prefers_the_better_and_is_never_negative(belief: Belief, members: list[Architecture]) -> None:
+    gains = belief.improvement(members, range(40, 100))
+    assert (gains >= 0).all()
+    values = np.array([truth(a) for a in members[40:100]])
+    assert values[np.argmax(gains)] == values.max()
+
+
+def test_improvement_before_the_first_target_run_ranks_by_mean(make: Callable[..., State], members: list[Architecture]) -> None:
+    belief = Belief(make(seen=[(a, "low") for a in members[:10]], scored=members), {})
+    mean, _ = belief.mean_variance(members, 1)
+    np.testing.assert_array_equal(np.argsort(belief.improvement(members, range(len(members)))), np.argsort(mean))
+
+
+def test_memory_makes_the_next_belief_the_same(make: Callable[..., State], members: list[Architecture]) -> None:
+    seen = [(a, "low") for a in members[:20]]
+    first = Belief(make(seen=seen, scored=members), {})
+    again = Belief(make(seen=seen, scored=members, memory=first.memory), {}, fit=False)
+    np.testing.assert_array_equal(first.mean_variance(members, 1)[0], again.mean_variance(members, 1)[0])
+    assert again.memory["fitted_at"] == 20
+
+
+def test_a_useless_level_is_noticed(make: Callable[..., State], members: list[Architecture]) -> None:
+    state = make(seen=[(a, "low") for a in members[:30]] + [(a, "full") for a in members[:12]], scored=members)
+    assert not Belief(state, {}).useless(0, 0.2)
+    shuffled = np.random.default_rng(1).permutation([o.value for o in state.observations[:30]])
+    noisy = [
+        type(o)(o.query, o.status, o.seconds, float(shuffled[i]) if i < 30 else o.value) for i, o in enumerate(state.observations)
+    ]
+    blind = Belief(make(scored=members, observations=noisy), {})
+    assert abs(blind.model.correlation(0)) < abs(Belief(state, {}).model.correlation(0))

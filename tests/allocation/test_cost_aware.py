@@ -1,0 +1,130 @@
+"""What the default policy does, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from botorch.optim import optimize_acqf_discrete
+
+from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
+from mfsearch.allocation.base import State
+from mfsearch.allocation.belief import Belief
+from mfsearch.allocation.cost_aware import CostAware
+from mfsearch.allocation.features import REFERENCE
+from mfsearch.errors import ConfigError
+from mfsearch.records import Architecture, EvaluationQuery, ScoreQuery
+from mfsearch.spaces.nasbench201 import NASBench201Space
+
+RNG = np.random.default_rng
+
+
+@pytest.fixture
+def members(space: NASBench201Space) -> list[Architecture]:
+    return list({a.key: a for a in space.sample(120, RNG(0))}.values())[:100]
+
+
+def warm(make: Callable[..., State], members: list[Architecture], low: int = 12, full: int = 0, **more: object) -> State:
+    seen = [(a, "low") for a in members[:low]] + [(a, "full") for a in members[:full]]
+    return make(seen=seen, scored=members, memory={"grown_at": low + full}, **more)
+
+
+def test_first_scores_at_random(make: Callable[..., State]) -> None:
+    (query,) = CostAware().propose(make(), 1, RNG(0)).queries
+    assert isinstance(query, ScoreQuery)
+    assert (query.rung, len(query.architectures)) == ("proxies", REFERENCE)
+    (poor,) = CostAware(start_share=0.01).propose(make(total=100.0), 1, RNG(0)).queries
+    assert isinstance(poor, ScoreQuery)
+    assert len(poor.architectures) == 10  # a hundredth of 100 s at 0.1 s each
+
+
+def test_first_evaluations_at_random_at_the_lowest_level(make: Callable[..., State], members: list[Architecture]) -> None:
+    queries = CostAware(initial=4).propose(make(scored=members), 2, RNG(0)).queries
+    assert [(q.architecture, q.rung) for q in queries if isinstance(q, EvaluationQuery)] == [(a, "low") for a in members[:2]]
+
+
+def test_the_pool_grows_by_neighbours_of_the_promising(
+    make: Callable[..., State], members: list[Architecture], space: NASBench201Space
+) -> None:
+    state = make(seen=[(a, "low") for a in members[:12]], scored=members)
+    (query,) = CostAware().propose(state, 1, RNG(0)).queries
+    assert isinstance(query, ScoreQuery)
+    assert len(query.architectures) == 40
+    known = {a.key for a in members}
+    assert not known & {a.key for a in query.architectures}
+    adjacent = {n.key for a in members for n in space.neighbours(a)}
+    assert {a.key for a in query.architectures} <= adjacent
+    grown = np.mean([a.genotype.count("nor_conv_3x3") for a in query.architectures])
+    assert grown > np.mean([a.genotype.count("nor_conv_3x3") for a in members]) + 0.7
+
+
+def test_the_choice_is_the_best_gain_per_second(make: Callable[..., State], members: list[Architecture]) -> None:
+    """Recomputed by BoTorch's own discrete optimiser over every candidate of both levels."""
+    state = warm(make, members, low=12, full=3)
+    policy = CostAware(insurance=0, reserve=0.0)
+    (query,) = policy.propose(state, 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
+    belief = Belief(state, {})
+    acquisition = DiscreteKnowledgeGradient(
+        belief.model, belief.inputs(members, 1)
+    )  # fewer than the 250 likely optima: all of them
+    best = (-1.0, "", "")
+    for level, (rung, cost) in enumerate((("low", 1.0), ("full", 10.0))):
+        open = [a for a in members if (a.key, rung) not in state.excluded]
+        X = belief.inputs(open, level)
+        chosen, value = optimize_acqf_discrete(acquisition, q=1, choices=X)
+        place = int((chosen == X).all(1).nonzero()[0])
+        best = max(best, (float(value) / cost, rung, open[place].key))
+    assert (query.rung, query.architecture.key) == best[1:]
+    assert float(str(query.why["gain_per_second"])) == pytest.approx(best[0], rel=1e-6)
+    torch.testing.assert_close(torch.tensor(float(str(query.why["cost"]))), torch.tensor({"low": 1.0, "full": 10.0}[query.rung]))
+
+
+def test_early_looks_at_the_target(make: Callable[..., State], members: list[Architecture]) -> None:
+    state = warm(make, members, free=900.0)  # a tenth is spent
+    (query,) = CostAware(insurance=4).propose(state, 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
+    assert query.rung == "full"
+    (dear,) = CostAware(insurance=4, insurance_share=0.001, reserve=0.0).propose(state, 1, RNG(0)).queries
+    assert isinstance(dear, EvaluationQuery)
+    assert dear.rung == "low"
+
+
+def test_the_last_part_goes_to_the_target(make: Callable[..., State], members: list[Architecture]) -> None:
+    for free in (240.0, 11.0):
+        (query,) = CostAware(insurance=0).propose(warm(make, members, full=1, free=free), 1, RNG(0)).queries
+        assert isinstance(query, EvaluationQuery)
+        assert (query.rung, query.why["reason"]) == ("full", "the last part of the budget goes to the target")
+    (query,) = CostAware(insurance=0).propose(warm(make, members, full=1, free=11.0, rule="predicted"), 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
+    assert query.why["reason"] == "most information about the optimum per second"
+
+
+def test_nothing_that_cannot_be_paid(make: Callable[..., State], members: list[Architecture]) -> None:
+    (query,) = CostAware().propose(warm(make, members, free=5.0), 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
+    assert query.rung == "low"
+    # With a trained architecture in hand, lower rungs that can no longer lead to another one are not paid for.
+    for state in (warm(make, members, free=5.0, full=1), warm(make, members, free=0.5)):
+        nothing = CostAware().propose(state, 1, RNG(0))
+        assert (list(nothing.queries), nothing.reason) == ([], "no evaluation that could change the answer is affordable")
+
+
+def test_parallel_queries_differ_and_regard_each_other(make: Callable[..., State], members: list[Architecture]) -> None:
+    queries = CostAware().propose(warm(make, members, full=2), 5, RNG(0)).queries
+    assert len({(q.architecture.key, q.rung) for q in queries if isinstance(q, EvaluationQuery)}) == 5
+
+
+def test_same_state_same_proposal(make: Callable[..., State], members: list[Architecture]) -> None:
+    state = warm(make, members)
+    used = CostAware()
+    used.propose(warm(make, members, low=30), 1, RNG(0))  # what a policy saw before must not matter
+    assert used.propose(state, 1, RNG(0)).queries == CostAware().propose(state, 1, RNG(0)).queries
+
+
+@pytest.mark.parametrize(("option", "value"), [("reserve", 1.5), ("useless", -0.1), ("initial", -1), ("grow_by", -3)])
+def test_options_are_checked(option: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{option} must be"):
+        CostAware(**{option: value})  # type: ignore[arg-type]

@@ -1,0 +1,77 @@
+"""Normal scores against a frozen reference, and the inputs they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm, spearmanr
+
+from mfsearch.allocation.base import State
+from mfsearch.allocation.features import REFERENCE, Features, NormalScore, scored_by_all
+from mfsearch.spaces.nasbench201 import NASBench201Space
+
+
+def test_a_normal_sample_keeps_its_quantiles() -> None:
+    sample = np.random.default_rng(0).normal(5.0, 2.0, 4000)
+    score = NormalScore(sample)
+    points = np.array([2.0, 4.0, 5.0, 6.0, 8.0])
+    np.testing.assert_allclose(score(points), (points - 5.0) / 2.0, atol=0.1)
+    heavy = np.exp(3 * sample)  # any monotone transformation gives the same scores
+    np.testing.assert_allclose(NormalScore(heavy)(heavy), score(sample), atol=1e-9)
+
+
+def test_mid_ranks_of_ties_and_the_textbook_formula() -> None:
+    reference = np.array([1.0, 2.0, 2.0, 3.0])
+    np.testing.assert_allclose(NormalScore(reference)(reference), norm.ppf([0.125, 0.5, 0.5, 0.875]))
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=50, unique=True), st.lists(st.floats(-1e7, 1e7), min_size=2, max_size=20)
+)
+def test_monotone_finite_and_bounded_everywhere(reference: list[float], points: list[float]) -> None:
+    z = NormalScore(np.array(reference))(np.sort(points))
+    assert np.isfinite(z).all()
+    assert (np.diff(z) >= -1e-9).all()
+    assert (np.abs(z) <= 4.0).all()
+
+
+def test_beyond_the_reference_better_still_looks_better() -> None:
+    score = NormalScore(np.arange(100.0))
+    inside, above, far = score(np.array([99.0, 104.0, 110.0]))
+    assert inside < above < far
+
+
+def test_missing_scores_are_zero_with_an_indicator(make: Callable[..., State], space: NASBench201Space) -> None:
+    members = space.sample(5, np.random.default_rng(0))
+    state = make(scored=members)
+    broken = dict(state.scores["proxies"])
+    broken[members[1].key] = (None, 2.0)
+    state = make(scored=members, scores={"proxies": broken})
+    features = Features(state, {})
+    X = features(members)
+    d = space.layout.width
+    assert X.shape == (5, d + 4)
+    np.testing.assert_array_equal(X[:, :d], space.encode(members))
+    assert X[1, d] == 0.0
+    np.testing.assert_array_equal(X[:, d + 2 :], [[0, 0], [1, 0], [0, 0], [0, 0], [0, 0]])
+    assert features.blocks.trusted == (d,)
+    unknown = space.sample(8, np.random.default_rng(1))[7]
+    np.testing.assert_array_equal(features([unknown])[0, d:], [0, 0, 1, 1])
+
+
+def test_the_reference_is_frozen(make: Callable[..., State], space: NASBench201Space) -> None:
+    members = list({a.key: a for a in space.sample(3 * REFERENCE, np.random.default_rng(0))}.values())
+    first, everything = make(scored=members[:REFERENCE]), make(scored=members)
+    np.testing.assert_array_equal(Features(first, {})(members[:REFERENCE]), Features(everything, {})(members[:REFERENCE]))
+    z = Features(everything, {})(members)[:, space.layout.width]
+    raw = [a.genotype.count("nor_conv_3x3") for a in members]
+    assert spearmanr(z, raw).statistic > 0.999
+
+
+def test_the_pool_is_what_every_rung_has_scored(make: Callable[..., State], space: NASBench201Space) -> None:
+    members = space.sample(4, np.random.default_rng(0))
+    state = make(seen=[(members[3], "low")], scored=members[:2])
+    assert list(scored_by_all(state)) == [a.key for a in members[:2]]

@@ -1,0 +1,131 @@
+"""The rung on tiny digits: seeds, artifacts, limits, and the verdict on what it wrote."""
+
+import math
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mfsearch.distillation.trainer import evaluate
+from mfsearch.errors import ConfigError, DataError, LimitReachedError
+from mfsearch.fidelities.base import Context
+from mfsearch.fidelities.distillation import Distillation, accuracy_on_test
+from mfsearch.fidelities.live import LiveTask
+from mfsearch.records import Task
+from mfsearch.spaces.nasbench201 import NASBench201Space
+
+TASK = Task(
+    "digits",
+    (1, 16, 16),
+    10,
+    {"epochs": 2, "train": 64, "val": 50, "test": 40},
+    {"channels": 4, "cells": 1, "reduction": "light"},
+    {"channels": 4, "training": {"epochs": 1}, "feature_epochs": 2},
+)
+CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
+EMPTY = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory):
+    live = LiveTask(NASBench201Space(), TASK, tmp_path_factory.mktemp("home"))
+    rung = Distillation("kd", live, 1, "kd", 1.0)
+    rung.resources[0].prepare(Context(0, math.inf, live.home))
+    return live
+
+
+def context(path: Path, seed: int = 0, limit: float = math.inf):
+    return Context(seed, limit, path)
+
+
+@pytest.mark.parametrize("loss", ["ce", "kd", "nst"])
+def test_measures_and_writes_in_its_folder_only(live, tmp_path: Path, loss):
+    before = sorted(live.home.rglob("*"))
+    rung = Distillation("rung", live, 3, loss, 1.0)
+    cell = live.space.parse(CELL)
+    measured = rung.evaluate(cell, context(tmp_path))
+    assert set(measured.values) == {"val_accuracy", "train_accuracy", "train_loss"}
+    for curve in (measured.extras["train_loss_curve"], measured.extras["train_accuracy_curve"]):
+        assert isinstance(curve, list) and len(curve) == 3
+    assert list(tmp_path.iterdir()) == [measured.artifacts["weights"]]
+    assert sorted(live.home.rglob("*")) == before
+    network = live.space.build(cell, TASK)
+    network.load_state_dict(load_file(measured.artifacts["weights"]))
+    assert evaluate(network, live.data.val_images, live.data.val_labels) == pytest.approx(measured.values["val_accuracy"])
+
+
+def test_seed_decides(live, tmp_path: Path):
+    rung = Distillation("nst", live, 1, "nst", 1.0, signal="-train_loss")
+    cell = live.space.parse(CELL)
+    torch.manual_seed(1)
+    one = rung.evaluate(cell, context(tmp_path, 1)).values
+    torch.manual_seed(2)
+    assert rung.evaluate(cell, context(tmp_path, 1)).values == one
+    assert rung.evaluate(cell, context(tmp_path, 2)).values != one
+
+
+def test_validates_only_where_it_is_asked_for(live, tmp_path: Path):
+    cell = live.space.parse(CELL)
+    silent = Distillation("nst", live, 1, "nst", 1.0, signal="-train_loss", keep_weights=False)
+    measured = silent.evaluate(cell, context(tmp_path))
+    assert set(measured.values) == {"train_accuracy", "train_loss"}
+    assert not measured.artifacts and not list(tmp_path.iterdir())
+    asked = Distillation("nst", live, 1, "nst", 1.0, signal="-train_loss", validate=True)
+    assert "val_accuracy" in asked.evaluate(cell, context(tmp_path)).values
+
+
+def test_an_empty_cell_is_measured_too(live, tmp_path: Path):
+    measured = Distillation("nst", live, 1, "nst", 1.0).evaluate(live.space.parse(EMPTY), context(tmp_path))
+    assert all(math.isfinite(value) for value in measured.values.values())
+
+
+def test_limit_holds(live, tmp_path: Path):
+    with pytest.raises(LimitReachedError):
+        Distillation("kd", live, 1, "kd", 1.0).evaluate(live.space.parse(CELL), context(tmp_path, limit=0.0))
+
+
+def test_expected_cost(live):
+    cell = live.space.parse(CELL)
+    assert Distillation("a", live, 1, "ce", 3.0).expected_cost(cell) == 3.0
+    assert Distillation("a", live, 1, "ce", lambda a: float(len(a.key))).expected_cost(cell) == len(CELL)
+
+
+def test_only_who_learns_from_a_teacher_needs_one(live):
+    assert Distillation("a", live, 1, "ce", 1.0).resources == ()
+    keys = {Distillation("a", live, 1, loss, 1.0).resources[0].key for loss in ("kd", "nst")}
+    assert len(keys) == 1
+
+
+def test_pickles(live, tmp_path: Path):
+    rung = pickle.loads(pickle.dumps(Distillation("kd", live, 1, "kd", 1.0)))
+    assert rung.evaluate(live.space.parse(CELL), context(tmp_path)).values["val_accuracy"] >= 0
+
+
+def test_verdict(live, tmp_path: Path):
+    cell = live.space.parse(CELL)
+    weights = Distillation("kd", live, 2, "kd", 1.0).evaluate(cell, context(tmp_path)).artifacts["weights"]
+    network = live.space.build(cell, TASK)
+    network.load_state_dict(load_file(weights))
+    data = live.data
+    expected = evaluate(network, data.test_images, data.test_labels)
+    assert accuracy_on_test(live, cell, weights) == pytest.approx(expected)
+    own = evaluate(network, data.val_images, data.val_labels)
+    assert accuracy_on_test(live, cell, weights, (data.val_images, data.val_labels)) == pytest.approx(own)
+
+
+def test_wrong_weights_are_said(live, tmp_path: Path):
+    cell = live.space.parse(CELL)
+    with pytest.raises(DataError, match="weights must be a safetensors file of .nor_conv_3x3~0.*; .* is not"):
+        accuracy_on_test(live, cell, tmp_path / "none.safetensors")
+    weights = Distillation("ce", live, 1, "ce", 1.0).evaluate(live.space.parse(EMPTY), context(tmp_path)).artifacts["weights"]
+    with pytest.raises(DataError, match="weights must be a safetensors file of"):
+        accuracy_on_test(live, cell, weights)
+
+
+def test_wrong_signals_are_said(live):
+    with pytest.raises(ConfigError, match="signal must be one of val_accuracy, train_loss, train_accuracy; got 'loss'"):
+        Distillation("a", live, 1, "ce", 1.0, signal="loss")
+    with pytest.raises(ConfigError, match="a rung whose signal is val_accuracy must validate; got validate: false"):
+        Distillation("a", live, 1, "ce", 1.0, validate=False)

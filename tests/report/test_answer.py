@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from mfsearch.report.answer import answer_lines
+from mfsearch.report.summary import summarise
+
+
+def test_the_end_of_a_run_says_all_that_matters(history, recommendation):
+    lines = answer_lines(summarise("toy-1", history.state, recommendation), "out/report.md", "out/weights.safetensors")
+    assert lines[:2] == ["Recommended architecture", "  |a~0|+|b~0|`c`~1|"]
+    assert "  validation accuracy 78.50% measured; 78.10% expected, 95% interval 77.00% to 79.20%" in lines
+    assert "  test accuracy     77.77%, computed once" in lines
+    assert "  regret            0.5" in lines
+    assert "  spent             31.4 s of 1 min 40 s" in lines
+    assert "    evaluation full          4 in 24 s" in lines
+    assert "    teacher teacher          0.0 s (cached, originally 12.5 s; 79.8% validation accuracy)" in lines
+    assert "  report            out/report.md" in lines
+    assert "  weights           out/weights.safetensors" in lines
+    assert "  mfsearch resume toy-1 --budget +10min" in lines
+    assert lines[-1] == "  mfsearch export toy-1 --out DIR"
+
+
+def test_without_an_answer_nothing_is_exported(new_history):
+    lines = answer_lines(summarise("toy-1", new_history().state, None))
+    assert lines[0] == "No evaluation succeeded: there is nothing to recommend."
+    assert not any("export" in line or "weights" in line for line in lines)
+
+
+def test_what_was_not_evaluated_at_the_target_is_not_called_measured(history, recommendation):
+    summary = summarise("toy-1", history.state, recommendation)
+    summary["answer"] |= {"evaluated_at_target": False, "rung": None}
+    line = next(line for line in answer_lines(summary) if "validation accuracy" in line)
+    assert line.endswith("not evaluated at full: never evaluated")
+    assert "measured" not in line

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mfsearch.errors import StudyError
+from mfsearch.report.status import study_status
+from mfsearch.store.events import EventKind
+
+
+def test_an_open_study_shows_what_runs(history):
+    history.store.beat("toy-1", 6, 3.5)
+    found = study_status(history.store, "toy-1")
+    assert (found["state"], found["spent_seconds"], found["budget_seconds"]) == ("open", pytest.approx(31.35), 100.0)
+    assert found["running"] == [{"evaluation": 6, "rung": "few", "architecture": "e", "seconds": 3.5, "expected_seconds": 4.0}]
+    assert found["best"]["figure"] == 78.5
+    assert found["counts"] == "proxies 3, few 1 (1 failed), full 3 (1 cut)"
+    assert 0 <= found["seconds_since_last_event"] < 60
+    json.dumps(found, allow_nan=False)
+
+
+def test_an_ended_study_says_why(new_history):
+    history = new_history()
+    history.add(EventKind.STOPPED, reason="nothing affordable is left")
+    found = study_status(history.store, "toy-1")
+    assert (found["state"], found["stopped"], found["best"]) == ("ended", "nothing affordable is left", None)
+
+
+def test_a_study_that_is_not_there(new_history):
+    with pytest.raises(StudyError, match="no study is called 'other'"):
+        study_status(new_history().store, "other")

@@ -1,0 +1,129 @@
+"""An independent implementation of the model in NumPy: scalar kernel functions, a loop over pairs, dense solves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+
+from mfsearch.surrogate.cokriging import Hyperparameters, LevelNoise, ScoreMean
+from mfsearch.surrogate.data import InputBlocks
+from mfsearch.surrogate.kernel import CokrigingKernel
+
+BLOCKS = InputBlocks(numeric=(0, 1), categorical=((2, 3, 4), (5, 6)), scores=(7, 8, 9), missing=(10,), trusted=(7, 9))
+
+
+def matern(distance):
+    r = math.sqrt(5.0) * distance
+    return (1 + r + r * r / 3) * math.exp(-r)
+
+
+@dataclass
+class Textbook:
+    """AR(1) co-kriging by its definition; `h` are the hyper-parameters as `model.hyperparameters` gives them."""
+
+    h: dict
+    blocks: InputBlocks
+    levels: int
+    constant_variance: float = 25.0
+    C: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        rho = [None, *self.h["kernel.rho"]]
+        self.C = np.zeros((self.levels, self.levels))
+        for s in range(self.levels):
+            for level in range(s + 1):
+                self.C[s, level] = math.prod(rho[level + 1 : s + 1])
+
+    def part(self, level, x, z):
+        h, total = self.h, 0.0
+        columns = [*self.blocks.scores, *self.blocks.missing]
+        if columns:
+            scales = np.exp(h["kernel.log_score_lengthscale"][level])
+            distance = math.sqrt(sum(((x[c] - z[c]) / s) ** 2 for c, s in zip(columns, scales, strict=True)))
+            total += math.exp(h["kernel.log_score_variance"][level]) * matern(distance)
+        if self.blocks.numeric or self.blocks.categorical:
+            similar = math.exp(h["kernel.log_encoding_variance"][level])
+            scales = np.exp(h["kernel.log_numeric_lengthscale"][level])
+            similar *= matern(math.sqrt(sum(((x[c] - z[c]) / s) ** 2 for c, s in zip(self.blocks.numeric, scales, strict=True))))
+            for group, weight in zip(self.blocks.categorical, h["kernel.log_choice_weight"][level], strict=True):
+                if np.argmax(x[list(group)]) != np.argmax(z[list(group)]):
+                    similar *= math.exp(-math.exp(weight))
+            total += similar
+        return total
+
+    def k(self, x, z):
+        s, t = int(x[-1]), int(z[-1])
+        total = 0.0
+        for level in range(min(s, t) + 1):
+            constant = self.constant_variance if level else 0.0
+            total += self.C[s, level] * self.C[t, level] * (self.part(level, x, z) + constant)
+        return total
+
+    def K(self, A, B):
+        return np.array([[self.k(a, b) for b in B] for a in A]).reshape(len(A), len(B))
+
+    def mean(self, A):
+        trusted = list(self.blocks.trusted)
+        score = A[:, trusted].mean(1) if trusted else np.zeros(len(A))
+        return np.array([self.C[int(a[-1]), 0] for a in A]) * (self.h["mean.constant"] + self.h["mean.slope"] * score)
+
+    def noise(self, A, jitter):
+        return np.exp(self.h["noise.log_variance"])[A[:, -1].astype(int)] + jitter
+
+    def posterior(self, X, y, Q, noise):
+        """Mean and covariance at Q given y at X with noise variances."""
+        weights = np.linalg.solve(self.K(X, X) + np.diag(noise), self.K(X, Q)).T
+        return self.mean(Q) + weights @ (y - self.mean(X)), self.K(Q, Q) - weights @ self.K(X, Q)
+
+
+@pytest.fixture
+def textbook():
+    return Textbook
+
+
+@pytest.fixture
+def blocks():
+    return BLOCKS
+
+
+@pytest.fixture
+def draw():
+    """draw(n, levels, seed): random inputs of BLOCKS with random levels, n x 12."""
+
+    def inputs(n, levels, seed=0, level=None):
+        rng = np.random.default_rng(seed)
+        X = np.zeros((n, BLOCKS.width + 1))
+        X[:, :2] = rng.uniform(size=(n, 2))
+        for group in BLOCKS.categorical:
+            X[np.arange(n), rng.choice(group, n)] = 1.0
+        X[:, 7:10] = rng.standard_normal((n, 3))
+        X[:, 10] = rng.uniform(size=n) < 0.2
+        X[:, -1] = rng.integers(0, levels, n) if level is None else level
+        return torch.from_numpy(X)
+
+    return inputs
+
+
+@pytest.fixture
+def hyper():
+    """hyper(blocks, levels, seed): hyper-parameters drawn around sensible values."""
+
+    def make(blocks, levels, seed=0, constant_variance=25.0):
+        parameters = Hyperparameters(
+            CokrigingKernel(blocks, levels, constant_variance), ScoreMean(blocks.trusted), LevelNoise(levels)
+        )
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, parameter in parameters.named_parameters():
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+                if name == "kernel.rho":
+                    parameter.add_(0.8)
+                if name == "noise.log_variance":
+                    parameter.sub_(3.0)
+        return parameters
+
+    return make
