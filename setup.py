@@ -55,7 +55,7 @@ setup(
             "pytest-xdist",
             "ruff",
             "scipy-stubs",
-            "setuptools>=77",
+            "setuptools>=77,<81",  # mf2 imports pkg_resources
             "smt",
             "types-PyYAML",
         ],

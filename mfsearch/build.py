@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from mfsearch.allocation import POLICIES
@@ -34,7 +35,6 @@ from mfsearch.records import Json, Objective, Recommendation, Task
 from mfsearch.spaces import SPACES
 from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.constrained import ConstrainedSpace, Constraint, Measure
-from mfsearch.spaces.nasbench201 import NASBench201Space
 
 
 def build_problem(config: StudyConfig, home: Path, allow_code: bool = False) -> Problem:
@@ -160,13 +160,11 @@ def _test_accuracy(live: LiveTask, recommendation: Recommendation) -> Mapping[st
 
 
 def _measures(space: AbstractSearchSpace, task: Task | None) -> dict[str, Measure]:
-    """What constraints may be on: parameters and operations of the networks, where the space describes networks."""
-    if task is None or not isinstance(space, NASBench201Space):
+    """What constraints may be on: figures of the networks that the space knows in closed form."""
+    if task is None:
         return {}
-    return {
-        "params": lambda architecture: space.parameters(architecture, task),
-        "flops": lambda architecture: space.flops(architecture, task),
-    }
+    (sample,) = space.sample(1, np.random.default_rng(0))
+    return {name: lambda architecture, name=name: space.counts(architecture, task)[name] for name in space.counts(sample, task)}
 
 
 def _make(
@@ -186,7 +184,6 @@ def _make(
             f"{key}: {component.use!r} trains networks; it needs a 'task', and the config has none ({', '.join(missing)}). Add 'task:'."
         )
     try:
-        inspect.signature(builder).bind(**given, **component.options)
         made = builder(**given, **component.options)
     except (TypeError, ValueError) as error:
         known = ", ".join(name for name in parameters if name not in given)
@@ -221,8 +218,13 @@ def _find(key: str, component: Component, registry: Mapping[str, Callable[..., A
 
 
 def _parameters(builder: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Parameters by name, those that take whatever comes left out; none where Python cannot tell."""
+    try:
+        signature = inspect.signature(builder)
+    except ValueError:
+        return {}
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {name: p for name, p in inspect.signature(builder).parameters.items() if p.kind not in kinds}
+    return {name: p for name, p in signature.parameters.items() if p.kind not in kinds}
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

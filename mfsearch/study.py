@@ -216,8 +216,7 @@ class Study:
         queries = self._repeats(n)
         while not queries:
             elapsed = self.executor.stopwatch()
-            step = self.state.step
-            proposal = self.policy.propose(self._view(), n, np.random.default_rng([self.seed, step]))
+            proposal = self.policy.propose(self._view(), n, np.random.default_rng([self.seed, self.state.step]))
             scores = [query for query in proposal.queries if isinstance(query, ScoreQuery)]
             chosen = [query for query in proposal.queries if isinstance(query, EvaluationQuery)]
             if scores:

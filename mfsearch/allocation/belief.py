@@ -20,7 +20,7 @@ from mfsearch.surrogate.warp import Scaling, ValueWarp
 
 _ALWAYS = 12  # observations up to which the hyper-parameters are fitted at every step
 _GROWTH = 1.15  # after that they are fitted anew whenever the data have grown by this factor
-_ENOUGH = 4  # target observations from which a level can be called useless
+_ENOUGH = 6  # target observations from which a level can be called useless
 _INTERVAL = 1.959964  # two-sided 95% of a normal
 
 

@@ -73,7 +73,7 @@ def digits(home: Path, data_seed: int = 0, **settings: Json) -> Problem:
                 live,
                 epochs=NST_EPOCHS,
                 loss="nst",
-                beta=5.0,
+                beta=1.0,
                 signal="-train_loss",
                 expected_seconds=CellSeconds(space, task, 0.24, 0.28),
                 teacher_seconds=15.0,

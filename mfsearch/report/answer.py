@@ -40,7 +40,7 @@ def _best(summary: Mapping[str, Any]) -> list[str]:
     if answer["evaluated_at_target"]:
         lines.append(f"  {name:<17} {show_figure(objective, answer['value'])} measured; {expected}")
     else:
-        rung = f"its highest rung is {answer['rung']}" if answer["rung"] else "never evaluated"
+        rung = f"its highest rung is {answer['rung']}" if answer["rung"] else "it was never evaluated"
         lines.append(f"  {name:<17} {expected}; not evaluated at {summary['target']}: {rung}")
     if answer["test_accuracy"] is not None:
         lines.append(f"  test accuracy     {answer['test_accuracy']:.2f}%, computed once")

@@ -33,8 +33,7 @@ Its source is part of mfsearch, licensed under the Apache License, Version 2.0.
 
 _LOAD = '''
 
-# ---- the trained network ----
-
+# What follows loads the trained weights.
 import json
 from pathlib import Path
 

@@ -81,7 +81,7 @@ def _answer(summary: Mapping[str, Any]) -> str:
     if answer["test_accuracy"] is not None:
         lines.append(f"- test accuracy, computed once: **{answer['test_accuracy']:.2f}%**")
     lines += [
-        f"- {text(key)}: {value:.5g}" for key, value in answer["judged"].items() if key != "test_accuracy" and value is not None
+        f"- {text(key.replace('_', ' '))}: {value:.5g}" for key, value in answer["judged"].items() if key != "test_accuracy" and value is not None
     ]
     lines.append(f"- spent: {cost}")
     if summary["stopped"]:
@@ -168,13 +168,17 @@ def _why(summary: Mapping[str, Any]) -> str:
 
 
 def reason(why: Mapping[str, Any]) -> str:
-    """The figures that decided, on one line."""
-    return ", ".join(f"{key} {_short(value)}" for key, value in why.items())
+    """The reason in words, where the policy gave one, and the figures that decided; on one line."""
+    words = [str(why["reason"])] if "reason" in why else []
+    figures = ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in why.items() if key != "reason")
+    return ": ".join([*words, figures]) if figures else "".join(words)
 
 
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{key} {_short(item)}" for key, item in value.items()) + ")"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

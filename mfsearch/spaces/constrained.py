@@ -151,7 +151,7 @@ class ConstrainedSpace(AbstractSearchSpace):
 
     def counts(self, architecture: Architecture, task: Task) -> Mapping[str, float]:
         """Those of the space."""
-        return self._space.counts(architecture, task)
+        return self.whole.counts(architecture, task)
 
     def _nothing(self, found: str) -> str:
         wanted = " and ".join(map(str, self.constraints))

@@ -41,7 +41,7 @@ def unwritable(path: Path) -> str:
         (["run", "--budget", "0s"], "must be positive", "Write for example"),
         (["run", "--budget", "3"], "must name its unit", "Write for example"),
         (["run", "--budget", ""], "must be a number and a unit", "Write for example"),
-        (["run", "branin", "--budget", "1s"], "must pay for at least one evaluation", "Raise --budget"),
+        (["run", "branin", "--budget", "0.01s"], "must pay for at least one evaluation", "Raise --budget"),
         (["run", "typo.yaml"], "bugdet", "Did you mean 'budget'?"),
         (["run", "type.yaml"], "seed must be an integer; got 'soon'", "type.yaml:2"),
         (["run", "branin", "--set", "policy.use=cost_awar"], "policy must be one of", "Did you mean 'cost_aware'?"),

@@ -29,5 +29,5 @@ def test_what_was_not_evaluated_at_the_target_is_not_called_measured(history, re
     summary = summarise("toy-1", history.state, recommendation)
     summary["answer"] |= {"evaluated_at_target": False, "rung": None}
     line = next(line for line in answer_lines(summary) if "validation accuracy" in line)
-    assert line.endswith("not evaluated at full: never evaluated")
+    assert line.endswith("not evaluated at full: it was never evaluated")
     assert "measured" not in line

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mfsearch.report.markdown import cell, code, table, text, to_markdown
+from mfsearch.report.markdown import cell, code, reason, table, text, to_markdown
 from mfsearch.report.summary import summarise
 
 # A Markdown implementation of others reads what we wrote.
@@ -118,3 +118,9 @@ def test_an_answer_that_missed_the_target_says_so(history, recommendation):
     summary = summarise("toy-1", history.state, recommendation)
     summary["answer"] |= {"evaluated_at_target": False, "rung": "few"}
     assert "not evaluated at the target `full`: its highest rung is `few`" in to_markdown(summary)
+
+
+def test_reasons_are_words_first_then_figures():
+    why = {"reason": "early look", "gain": 0.123456, "by_rung": {"low": 1e-7, "n": 3}, "tags": ["a"]}
+    assert reason(why) == 'early look: gain 0.1235, by rung (low 1e-07, n 3), tags ["a"]'
+    assert (reason({"reason": "at random"}), reason({"gain": 1}), reason({})) == ("at random", "gain 1", "")

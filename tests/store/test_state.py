@@ -17,7 +17,16 @@ DECIDED: dict[str, Any] = {"memory": {"a": 1}, "optimiser_seconds": 0.5}
 
 
 def asked(id: int, key: str = "x", rung: str = "full", seed: int = 5, **more: Any) -> dict[str, Any]:
-    query = {"id": id, "architecture": key, "rung": rung, "seed": seed, "reserved": 4.0, "limit": 50.0, "expected": 3.0, "why": {}}
+    query = {
+        "id": id,
+        "architecture": key,
+        "rung": rung,
+        "seed": seed,
+        "reserved": 4.0,
+        "limit": 50.0,
+        "expected": 3.0,
+        "why": {},
+    }
     return {"queries": [query], **DECIDED, **more}
 
 
@@ -28,7 +37,9 @@ def told(id: int, status: Status = Status.OK, seconds: float = 3.5, **more: Any)
 
 
 def fold(*events: tuple[EventKind, dict[str, Any]]) -> StudyState:
-    return StudyState.replay([Event(seq, kind, payload) for seq, (kind, payload) in enumerate([(EventKind.CREATED, CREATED), *events])])
+    return StudyState.replay(
+        [Event(seq, kind, payload) for seq, (kind, payload) in enumerate([(EventKind.CREATED, CREATED), *events])]
+    )
 
 
 def test_an_evaluation_from_ask_to_tell() -> None:
@@ -63,7 +74,9 @@ def test_hopeless_pairs_are_left_out() -> None:
     events = [(EventKind.ASKED, asked(0)), (EventKind.TOLD, told(0, Status.FAILED)), (EventKind.ASKED, asked(1))]
     assert fold(*events[:2]).excluded(max_retries=1) == frozenset()
     assert fold(*events, (EventKind.TOLD, told(1, Status.FAILED))).excluded(max_retries=1) == {("x", "full")}
-    lost = [event for id in range(MAX_LOSSES + 1) for event in [(EventKind.ASKED, asked(id)), (EventKind.TOLD, told(id, Status.LOST))]]
+    lost = [
+        event for id in range(MAX_LOSSES + 1) for event in [(EventKind.ASKED, asked(id)), (EventKind.TOLD, told(id, Status.LOST))]
+    ]
     assert fold(*lost).excluded(max_retries=1) == {("x", "full")}
 
 
