@@ -48,4 +48,4 @@ if __name__ == "__main__":
     print(f"recommended: {best.architecture.key}")
     print(f"accuracy {best.mean:.3f}, 95% interval {best.interval[0]:.3f} to {best.interval[1]:.3f}")
     for (kind, rung), charge in study.ledger.lines().items():
-        print(f"{kind} {rung}: {charge.count} in {charge.seconds:.1f} s")
+        print(f"{f'{kind} {rung}'.strip()}: {charge.count} in {charge.seconds:.1f} s")

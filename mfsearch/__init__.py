@@ -10,7 +10,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_homes = {
     "mfsearch.allocation.base": ("AbstractPolicy", "Proposal", "State"),
     "mfsearch.allocation.cost_aware": ("CostAware",),
     "mfsearch.allocation.random_search": ("RandomSearch",),
@@ -54,15 +54,15 @@ _HOMES = {
     "mfsearch.store.sql": ("EventStore",),
     "mfsearch.study": ("Study",),
 }
-_MODULE = {name: module for module, names in _HOMES.items() for name in names}
+_module = {name: module for module, names in _homes.items() for name in names}
 
-__all__ = ["__version__", *sorted(_MODULE)]
+__all__ = ["__version__", *sorted(_module)]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE:
+    if name not in _module:
         raise AttributeError(f"module 'mfsearch' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE[name]), name)
+    value = getattr(importlib.import_module(_module[name]), name)
     globals()[name] = value
     return value
 

@@ -31,7 +31,7 @@ from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.problems import PROBLEMS
 from mfsearch.problems.base import Problem
-from mfsearch.records import Json, Objective, Recommendation, Task
+from mfsearch.records import Architecture, Json, Objective, Recommendation, Task
 from mfsearch.spaces import SPACES
 from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.constrained import ConstrainedSpace, Constraint, Measure
@@ -164,7 +164,11 @@ def _measures(space: AbstractSearchSpace, task: Task | None) -> dict[str, Measur
     if task is None:
         return {}
     (sample,) = space.sample(1, np.random.default_rng(0))
-    return {name: lambda architecture, name=name: space.counts(architecture, task)[name] for name in space.counts(sample, task)}
+    return {name: partial(_count, space, task, name) for name in space.counts(sample, task)}
+
+
+def _count(space: AbstractSearchSpace, task: Task, name: str, architecture: Architecture) -> float:
+    return space.counts(architecture, task)[name]
 
 
 def _make(

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from mfsearch.cli import main
 from mfsearch.datasets.digits import cluttered_digits
 
-DATA = {"train": 320, "epochs": 3, "val": 300, "test": 500}
+DATA: dict[str, object] = {"train": 320, "epochs": 3, "val": 300, "test": 500}
 CONFIG = """
 space: nasbench201
 task:
@@ -72,14 +72,14 @@ def test_a_real_search_leaves_a_network_that_does_what_was_reported(folder: Path
     outcome = json.loads(printed.splitlines()[-1])
     assert outcome["evaluated_at_target"]
     assert 0 < outcome["spent_seconds"] <= outcome["budget_seconds"] + 2.0
-    assert f"  test accuracy     {outcome['test_accuracy']:.2f}%, computed once" in printed
+    assert f"  test accuracy       {outcome['test_accuracy']:.2f}%, computed once" in printed
     for line in ("teacher teacher", "score proxies", "evaluation few", "evaluation full", "optimiser"):
         assert f"\n    {line} " in printed
     report = json.loads(Path(outcome["report"]).with_suffix(".json").read_text())
     assert sum(line["seconds"] for line in report["spent"]) == pytest.approx(outcome["spent_seconds"])
 
     call("export", "small", "--out", "exported")
-    data = cluttered_digits(0, **DATA)
+    data = cluttered_digits(0, None, **DATA)
     torch.save((data.test_images, data.test_labels), folder / "test.pt")
     for place in (Path(outcome["weights"]).parent, folder / "exported"):
         arguments = [sys.executable, "-I", "-c", JUDGE, str(place), str(folder / "test.pt")]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mfsearch.fidelities.base import Context
 from mfsearch.fidelities.function import FunctionFidelity
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.problems.base import Oracle, Problem
@@ -158,21 +159,22 @@ _FUNCTIONS = (
 )
 
 
+@dataclass(frozen=True)
+class _At:
+    """A function of points as a function of architectures, which can be sent to another process."""
+
+    function: Callable[[Point], float]
+
+    def __call__(self, architecture: Architecture, context: Context | None = None) -> float:
+        return self.function(tuple(float(str(gene)) for gene in architecture.genotype))
+
+
 def _problem(function: _Function) -> Problem:
     objective = Objective("value", function.direction, "none")
 
-    def truth(architecture: Architecture) -> float:
-        return function.high(_point(architecture))
-
-    def low(architecture: Architecture, context: object) -> float:
-        return function.low(_point(architecture))
-
-    def high(architecture: Architecture, context: object) -> float:
-        return truth(architecture)
-
     rungs = [
-        FunctionFidelity("low", low, LOW_SECONDS, "value", simulated=True, noise=0.0),
-        FunctionFidelity("high", high, HIGH_SECONDS, "value", simulated=True, noise=0.0),
+        FunctionFidelity("low", _At(function.low), LOW_SECONDS, "value", simulated=True, noise=0.0),
+        FunctionFidelity("high", _At(function.high), HIGH_SECONDS, "value", simulated=True, noise=0.0),
     ]
     best = function.high(function.best)
     return Problem(
@@ -182,13 +184,9 @@ def _problem(function: _Function) -> Problem:
         objective=objective,
         virtual=True,
         recommend="predicted",
-        oracle=Oracle(best, abs(best - function.high(function.worst)), truth),
+        oracle=Oracle(best, abs(best - function.high(function.worst)), _At(function.high)),
         description=f"Test function {function.name}, two fidelities, costs simulated (1 s and 10 s).",
     )
-
-
-def _point(architecture: Architecture) -> Point:
-    return tuple(float(str(gene)) for gene in architecture.genotype)
 
 
 def branin(home: Path) -> Problem:

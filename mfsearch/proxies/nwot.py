@@ -10,7 +10,7 @@ from mfsearch.proxies.probe import Probe, Proxy
 
 
 def nwot(probe: Probe) -> float:
-    """log |det K|, where K[i, j] counts the rectifier units that agree on images i and j.
+    """Log |det K|, where K[i, j] counts the rectifier units that agree on images i and j.
 
     With codes x in {0, 1}, K is the sum over rectifiers of x x' + (1 - x)(1 - x)'. Undefined where two images share their codes,
     and for a network without `nn.ReLU` modules.

@@ -22,13 +22,17 @@ def answer_lines(summary: Mapping[str, Any], report: str | None = None, weights:
     lines = ["No evaluation succeeded: there is nothing to recommend."] if answer is None else _best(summary)
     lines += _spent(summary)
     if summary["stopped"]:
-        lines.append(f"  ended because     {summary['stopped']}")
+        lines.append(_line("ended because", summary["stopped"]))
     if report is not None:
-        lines.append(f"  report            {report}")
+        lines.append(_line("report", report))
     if weights is not None:
-        lines.append(f"  weights           {weights}")
+        lines.append(_line("weights", weights))
     lines += ["Next", f"  mfsearch report {name}", f"  mfsearch resume {name} --budget +10min"]
     return lines if answer is None else [*lines, f"  mfsearch export {name} --out DIR"]
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<20}{text}"
 
 
 def _best(summary: Mapping[str, Any]) -> list[str]:
@@ -38,24 +42,22 @@ def _best(summary: Mapping[str, Any]) -> list[str]:
     lines = ["Recommended architecture", f"  {answer['architecture']}"]
     name = objective.signal.replace("val_accuracy", "validation accuracy")
     if answer["evaluated_at_target"]:
-        lines.append(f"  {name:<17} {show_figure(objective, answer['value'])} measured; {expected}")
+        lines.append(_line(name, f"{show_figure(objective, answer['value'])} measured; {expected}"))
     else:
         rung = f"its highest rung is {answer['rung']}" if answer["rung"] else "it was never evaluated"
-        lines.append(f"  {name:<17} {expected}; not evaluated at {summary['target']}: {rung}")
+        lines.append(_line(name, f"{expected}; not evaluated at {summary['target']}: {rung}"))
     if answer["test_accuracy"] is not None:
-        lines.append(f"  test accuracy     {answer['test_accuracy']:.2f}%, computed once")
+        lines.append(_line("test accuracy", f"{answer['test_accuracy']:.2f}%, computed once"))
     judged = {
         key.replace("_", " "): figure for key, figure in answer["judged"].items() if key != "test_accuracy" and figure is not None
     }
-    return lines + [f"  {key:<17} {figure:.5g}" for key, figure in judged.items()]
+    return lines + [_line(key, f"{figure:.5g}") for key, figure in judged.items()]
 
 
 def _spent(summary: Mapping[str, Any]) -> list[str]:
     budget = summary["budget"]
     simulated = " (simulated)" if budget["simulated"] else ""
-    lines = [
-        f"  spent             {format_seconds(budget['spent_seconds'])} of {format_seconds(budget['total_seconds'])}{simulated}"
-    ]
+    lines = [_line("spent", f"{format_seconds(budget['spent_seconds'])} of {format_seconds(budget['total_seconds'])}{simulated}")]
     for line in summary["spent"]:
         what = f"{line['line']} {line['rung']}".rstrip()
         count = "" if line["line"] in ("optimiser", "teacher") else f"{line['count']} in "

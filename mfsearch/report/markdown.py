@@ -81,7 +81,9 @@ def _answer(summary: Mapping[str, Any]) -> str:
     if answer["test_accuracy"] is not None:
         lines.append(f"- test accuracy, computed once: **{answer['test_accuracy']:.2f}%**")
     lines += [
-        f"- {text(key.replace('_', ' '))}: {value:.5g}" for key, value in answer["judged"].items() if key != "test_accuracy" and value is not None
+        f"- {text(key.replace('_', ' '))}: {value:.5g}"
+        for key, value in answer["judged"].items()
+        if key != "test_accuracy" and value is not None
     ]
     lines.append(f"- spent: {cost}")
     if summary["stopped"]:

@@ -149,7 +149,7 @@ class ConfigSpaceAdapter(AbstractSearchSpace):
 
     def enumerate(self) -> list[Architecture] | None:
         """All configurations where nothing is real and there are at most 10,000 combinations, otherwise None."""
-        sizes = [parameter.get_size() for parameter in self._parameters.values()]
+        sizes = [parameter.size for parameter in self._parameters.values()]
         if math.prod(sizes) > _LISTED:
             return None
         choices = [_all_values(parameter) for parameter in self._parameters.values()]

@@ -21,7 +21,7 @@ def test_a_run_prints_its_answer(call):
     done = call("run", "branin", "--budget", "40s", "--policy", "random")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("Recommended architecture\n")
-    assert "  spent             " in done.stdout
+    assert "  spent               " in done.stdout
     assert "mfsearch resume branin-" in done.stdout
     # One line an evaluation, where standard error is no terminal.
     assert sum(" in " in line and "#" in line for line in done.stderr.splitlines()) >= 4

@@ -8,13 +8,13 @@ def test_the_end_of_a_run_says_all_that_matters(history, recommendation):
     lines = answer_lines(summarise("toy-1", history.state, recommendation), "out/report.md", "out/weights.safetensors")
     assert lines[:2] == ["Recommended architecture", "  |a~0|+|b~0|`c`~1|"]
     assert "  validation accuracy 78.50% measured; 78.10% expected, 95% interval 77.00% to 79.20%" in lines
-    assert "  test accuracy     77.77%, computed once" in lines
-    assert "  regret            0.5" in lines
-    assert "  spent             31.4 s of 1 min 40 s" in lines
+    assert "  test accuracy       77.77%, computed once" in lines
+    assert "  regret              0.5" in lines
+    assert "  spent               31.4 s of 1 min 40 s" in lines
     assert "    evaluation full          4 in 24 s" in lines
     assert "    teacher teacher          0.0 s (cached, originally 12.5 s; 79.8% validation accuracy)" in lines
-    assert "  report            out/report.md" in lines
-    assert "  weights           out/weights.safetensors" in lines
+    assert "  report              out/report.md" in lines
+    assert "  weights             out/weights.safetensors" in lines
     assert "  mfsearch resume toy-1 --budget +10min" in lines
     assert lines[-1] == "  mfsearch export toy-1 --out DIR"
 

@@ -1,0 +1,61 @@
+"""Every registered space, and the kinds that need arguments, under the space contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ConfigSpace import ConfigurationSpace, EqualsCondition, Float, Integer
+
+from mfsearch.records import Architecture
+from mfsearch.spaces import SPACES
+from mfsearch.spaces.base import AbstractSearchSpace
+from mfsearch.spaces.box import BoxSpace
+from mfsearch.spaces.configspace import ConfigSpaceAdapter
+from mfsearch.spaces.constrained import ConstrainedSpace, Constraint
+from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.table import TableSpace
+from mfsearch.testing.spaces import SpaceContract
+
+
+def _hyperparameters() -> AbstractSearchSpace:
+    space = ConfigurationSpace(space={"optimiser": ["sgd", "adam"], "nesterov": [True, False]}, seed=0)
+    rate, layers, momentum = Float("rate", (1e-5, 1e-1), log=True), Integer("layers", (1, 8)), Float("momentum", (0.0, 0.99))
+    space.add([rate, layers, momentum, EqualsCondition(momentum, space["optimiser"], "sgd")])
+    return ConfigSpaceAdapter(space)
+
+
+def _table() -> AbstractSearchSpace:
+    rows = np.random.default_rng(0).random((60, 3))
+    return TableSpace("table", {f"row-{i}": tuple(row) for i, row in enumerate(rows)})
+
+
+def _few_convolutions() -> AbstractSearchSpace:
+    return ConstrainedSpace(NASBench201Space(), [Constraint.parse("convs <= 3")], {"convs": _convs})
+
+
+def _convs(architecture: Architecture) -> float:
+    return float(architecture.genotype.count("nor_conv_3x3"))
+
+
+MAKERS = {
+    "nasbench201": NASBench201Space,
+    "box": lambda: BoxSpace("plane", {"x": (-5.0, 10.0), "y": (0.0, 1e-3)}),
+    "configspace": _hyperparameters,
+    "table": _table,
+    "constrained": _few_convolutions,
+}
+
+
+def test_every_registered_space_is_here() -> None:
+    assert set(SPACES) <= set(MAKERS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+class TestEverySpace(SpaceContract):
+    @pytest.fixture(autouse=True)
+    def _named(self, name: str) -> None:
+        self.name = name
+
+    def make(self) -> AbstractSearchSpace:
+        space: AbstractSearchSpace = MAKERS[self.name]()  # type: ignore[no-untyped-call]
+        return space
