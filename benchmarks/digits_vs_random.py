@@ -144,9 +144,8 @@ def table(path: Path) -> None:
             continue
         full = np.mean([row["lines"].get("evaluation kd", [0])[0] for row in own])  # type: ignore[attr-defined]
         short = np.mean([row["lines"].get("evaluation nst", [0])[0] for row in own])  # type: ignore[attr-defined]
-        print(
-            f"| {method} | {len(values)} | {values.mean():.2f} ({values.std(ddof=1):.2f}) | {values.min():.2f} - {values.max():.2f} | {full:.1f} | {short:.1f} |"
-        )
+        spread = f"{values.mean():.2f} ({values.std(ddof=1):.2f}) | {values.min():.2f} - {values.max():.2f}"
+        print(f"| {method} | {len(values)} | {spread} | {full:.1f} | {short:.1f} |")
     rng = np.random.default_rng(0)
     for other in OTHERS:
         both = sorted(set(means["cost_aware"]) & set(means[other]))

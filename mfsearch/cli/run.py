@@ -59,14 +59,16 @@ def run(
     loaded = load_config(config, [*written, *overrides], allow_code=allow_code)
 
     from mfsearch.cli.output import note, watching, write_json
-    from mfsearch.report.answer import answer_lines
-    from mfsearch.session.run import start
 
     if config is None:
         note(
             f"No CONFIG given: running the embedded default '{DEFAULT_PRESET}', real distillation on scikit-learn's digits. "
             "For another, 'mfsearch config show' lists the presets, and a YAML file is your own."
         )
+
+    from mfsearch.report.answer import answer_lines
+    from mfsearch.session.run import start
+
     with watching() as watcher:
         outcome = start(
             loaded,

@@ -74,7 +74,8 @@ def start(
     problem = build_problem(config, home(), allow_code)
     policy, executor = build_policy(config, allow_code), build_executor(config, problem)
     rows = [] if warm_start is None else read_warm_start(warm_start, problem, store)
-    name = name or fresh_name(label, store.names())
+    # Results of another database may lie here: their folder is not ours.
+    name = name or fresh_name(label, [*store.names(), *(folder.name for folder in Path(OUT).glob("*"))])
     folder = make_folder(out or Path(OUT) / name)
     _say_device(device, problem, watcher)
     study = Study(

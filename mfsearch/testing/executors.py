@@ -43,7 +43,8 @@ class ExecutorContract(ABC):
         """A fresh executor."""
 
     def _run(self, folder: Path, *keys: str, limit: float = 30.0) -> dict[str, tuple[Status, float | None, str]]:
-        executor, left, ends = self.make(), list(enumerate(keys)), {}
+        executor, left = self.make(), list(enumerate(keys))
+        ends: dict[str, tuple[Status, float | None, str]] = {}
         while len(ends) < len(keys):
             while left and executor.free_slots:
                 id, key = left.pop(0)

@@ -57,7 +57,8 @@ class SpaceContract(ABC):
         space, drawn = self._drawn()
         X = space.encode(drawn)
         layout = space.layout
-        assert (X.shape, X.dtype) == ((40, layout.width), np.float64)
+        assert X.shape == (40, layout.width)
+        assert X.dtype == np.float64
         columns = sorted([*layout.numeric, *(column for group in layout.categorical for column in group)])
         assert columns == list(range(layout.width))
         numeric = X[:, list(layout.numeric)]

@@ -78,7 +78,7 @@ def test_memory_makes_the_next_belief_the_same(make: Callable[..., State], membe
 def test_a_useless_level_is_noticed(make: Callable[..., State], members: list[Architecture]) -> None:
     state = make(seen=[(a, "low") for a in members[:30]] + [(a, "full") for a in members[:12]], scored=members)
     assert not Belief(state, {}).useless(0, 0.2)
-    shuffled = np.random.default_rng(1).permutation([o.value for o in state.observations[:30]])
+    shuffled = np.random.default_rng(1).permutation(np.array([o.value or 0.0 for o in state.observations[:30]]))
     noisy = [
         type(o)(o.query, o.status, o.seconds, float(shuffled[i]) if i < 30 else o.value) for i, o in enumerate(state.observations)
     ]

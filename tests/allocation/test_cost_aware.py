@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from botorch.optim import optimize_acqf_discrete
+from botorch.optim.optimize import optimize_acqf_discrete
 
 from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State

@@ -41,6 +41,11 @@ def run(
     return observation
 
 
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return 1.0
+
+
 def spin(context: Context) -> float:
     while True:
         context.check()
@@ -75,7 +80,7 @@ def test_the_limit_holds(body: Callable[[Context], float], tmp_path: Path) -> No
 
 
 def test_processor_time(tmp_path: Path) -> None:
-    observation = run(lambda context: time.sleep(0.5) or 1.0, 10.0, tmp_path, clock="cpu")
+    observation = run(lambda context: nap(0.5), 10.0, tmp_path, clock="cpu")
     assert observation.status is Status.OK
     assert observation.seconds < 0.4
     assert run(burn, 0.2, tmp_path, clock="cpu").status is Status.CUT
@@ -93,7 +98,7 @@ def test_a_failure_costs_its_time(tmp_path: Path) -> None:
 
 def test_heartbeats_come_every_second(tmp_path: Path) -> None:
     beats: list[float] = []
-    run(lambda context: time.sleep(2.3) or 1.0, 10.0, tmp_path, beats)
+    run(lambda context: nap(2.3), 10.0, tmp_path, beats)
     assert len(beats) == 2
     assert beats[0] == pytest.approx(1.0, abs=0.3)
 

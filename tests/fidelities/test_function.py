@@ -16,6 +16,11 @@ from mfsearch.records import Architecture, Measurement
 A = Architecture("s", (2.0,), "2")
 
 
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return 1.0
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     return Context(0, math.inf, tmp_path)
@@ -64,7 +69,7 @@ def test_scores(context: Context) -> None:
 
 
 def test_scores_stop_at_the_limit(tmp_path: Path) -> None:
-    slow = FunctionScore("slow", lambda a: time.sleep(0.05) or 1.0, ("x",), 0.05)
+    slow = FunctionScore("slow", lambda a: nap(0.05), ("x",), 0.05)
     with pytest.raises(LimitReachedError):
         slow.score([A] * 100, Context(0, 0.2, tmp_path))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.optimize import differential_evolution
+from scipy.optimize import Bounds, differential_evolution
 
 from mfsearch.fidelities.base import Context
 from mfsearch.problems import PROBLEMS, synthetic
@@ -56,7 +56,8 @@ def test_problem(name: str, tmp_path: Path) -> None:
 def test_optimum_and_span_by_differential_evolution(name: str) -> None:
     p = problem(name)
     assert p.oracle is not None
-    bounds = [(0.0, 1.0)] * p.space.layout.width
+    d = p.space.layout.width
+    bounds = Bounds(np.zeros(d), np.ones(d))
 
     def value(x: np.ndarray, sign: float) -> float:
         assert p.oracle is not None

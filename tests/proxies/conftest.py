@@ -45,7 +45,7 @@ def make(operations: tuple[str, ...]) -> Case:
     return Case(operations, images, torch.randint(5, (16,), generator=generator))
 
 
-@pytest.fixture(params=CELLS.values(), ids=CELLS.keys())
+@pytest.fixture(params=list(CELLS.values()), ids=list(CELLS))
 def case(request: pytest.FixtureRequest) -> Case:
     return make(request.param)
 

@@ -33,8 +33,9 @@ def test_equals_the_definition(case: Any) -> None:
 def test_every_layer_carries_the_whole_flow() -> None:
     """In a chain without biases, the sum over each layer is the output: log(layers * R)."""
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(1, 3, 3, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2, bias=False))
-    first, last = network[0].weight.abs().double(), network[3].weight.abs().double()
+    convolution, linear = nn.Conv2d(1, 3, 3, bias=False), nn.Linear(12, 2, bias=False)
+    network = nn.Sequential(convolution, nn.ReLU(), nn.Flatten(), linear)
+    first, last = convolution.weight.abs().double(), linear.weight.abs().double()
     output = last @ first.sum((1, 2, 3)).repeat_interleave(4)
     probe = Probe(network, torch.zeros(2, 1, 4, 4), torch.zeros(2, dtype=torch.int64))
     assert SYNFLOW.compute(probe) == pytest.approx(math.log(2 * output.sum().item()), rel=1e-12)

@@ -199,6 +199,13 @@ def test_names_count_up():
     assert fresh_name("my config!", []) == f"my-config--{today}-1"
 
 
+def test_results_of_another_database_are_left_alone(branin: StudyConfig, storage: str, tmp_path: Path):
+    first = start(branin, label="branin", storage=storage)
+    second = start(branin, label="branin", storage=f"sqlite:///{tmp_path / 'other.db'}")
+    assert first.study != second.study
+    assert Path(first.report).parent != Path(second.report).parent
+
+
 def _with_judge(monkeypatch: pytest.MonkeyPatch, judge: Callable[[Recommendation], Mapping[str, float]]) -> None:
     real = build.build_problem
     monkeypatch.setattr(run, "build_problem", lambda *arguments: replace(real(*arguments), judge=judge, oracle=None))

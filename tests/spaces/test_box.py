@@ -13,7 +13,7 @@ SPACE = BoxSpace("rectangle", {"x": (-5.0, 10.0), "y": (0.0, 2.0)})
 
 def test_encoding_scales_to_the_unit_cube() -> None:
     points = [SPACE.architecture(point) for point in ((-5, 0), (10, 2), (2.5, 0.5))]
-    np.testing.assert_allclose(SPACE.encode(points), [[0, 0], [1, 1], [0.5, 0.25]])
+    np.testing.assert_allclose(SPACE.encode(points), np.array([[0, 0], [1, 1], [0.5, 0.25]]))
     assert SPACE.encode([]).shape == (0, 2)
 
 

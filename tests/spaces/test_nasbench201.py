@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from mfsearch.errors import SpaceError
+from mfsearch.networks.nasbench201 import EDGES, OPERATIONS
 from mfsearch.records import Architecture, Task
-from mfsearch.spaces.nasbench201 import EDGES, OPERATIONS, NASBench201Space, cell_string
+from mfsearch.spaces.nasbench201 import NASBench201Space, cell_string
 
 SPACE = NASBench201Space()
 FIRST = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
@@ -57,9 +58,9 @@ def test_members_compute_the_same_function() -> None:
         nodes = [start, np.zeros(4), np.zeros(4), np.zeros(4)]
         for operation, (target, source) in zip(architecture.genotype, EDGES, strict=True):
             nodes[target] = (
-                nodes[target] + np.tanh(maps[operation] @ nodes[source])
+                nodes[target] + np.tanh(maps[str(operation)] @ nodes[source])
                 if operation in OPERATIONS[2:]
-                else (nodes[target] + maps[operation] @ nodes[source])
+                else (nodes[target] + maps[str(operation)] @ nodes[source])
             )
         return nodes[3]
 

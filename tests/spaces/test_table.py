@@ -13,7 +13,7 @@ SPACE = TableSpace("points", {"a": (0, 5, 1), "b": (10, 5, 2), "c": (5, 5, 3)})
 
 def test_encoding_is_scaled_by_range() -> None:
     encoding = SPACE.encode(SPACE.enumerate())
-    np.testing.assert_allclose(encoding, [[0, 0, 0], [1, 0, 0.5], [0.5, 0, 1]])
+    np.testing.assert_allclose(encoding, np.array([[0, 0, 0], [1, 0, 0.5], [0.5, 0, 1]]))
     assert SPACE.encode([]).shape == (0, 3)
     np.testing.assert_allclose(SPACE.encode([SPACE.parse("c"), SPACE.parse("a")]), encoding[[2, 0]])
 
@@ -23,7 +23,7 @@ def test_neighbours_are_the_nearest_rows() -> None:
     figures = np.random.default_rng(0).random((40, 3))
     space = TableSpace("cloud", {f"row{i}": tuple(row) for i, row in enumerate(figures)})
     encodings = space.encode(space.enumerate())
-    _, nearest = cKDTree(encodings).query(encodings, k=9)
+    nearest = np.asarray(cKDTree(encodings).query(encodings, k=9)[1]).reshape(-1, 9)
     for i, architecture in enumerate(space.enumerate()):
         assert [n.key for n in space.neighbours(architecture)] == [f"row{j}" for j in nearest[i, 1:]]
 

@@ -57,5 +57,5 @@ class TestEverySpace(SpaceContract):
         self.name = name
 
     def make(self) -> AbstractSearchSpace:
-        space: AbstractSearchSpace = MAKERS[self.name]()  # type: ignore[no-untyped-call]
+        space: AbstractSearchSpace = MAKERS[self.name]()
         return space
