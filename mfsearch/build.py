@@ -75,7 +75,7 @@ def build_policy(config: StudyConfig, allow_code: bool = False) -> AbstractPolic
 
 
 def build_executor(config: StudyConfig, problem: Problem) -> AbstractExecutor:
-    """Where the evaluations run; a real one sets the number of torch's threads.
+    """Where the evaluations run; sets the number of torch's threads.
 
     Raises:
         ConfigError: If the executor does not fit the problem, or has not as many workers.
@@ -87,6 +87,7 @@ def build_executor(config: StudyConfig, problem: Problem) -> AbstractExecutor:
         raise ConfigError(
             f"execution.executor must be {fitting!r} for {problem.name!r}, whose costs are {costs}; got {name!r}. Leave it out."
         )
+    torch.set_num_threads(execution.threads)
     if problem.virtual:
         return VirtualExecutor(execution.workers)
     if execution.workers > 1:
@@ -94,7 +95,6 @@ def build_executor(config: StudyConfig, problem: Problem) -> AbstractExecutor:
             f"execution.workers must be 1 in this version for {problem.name!r}, whose costs are measured; got {execution.workers}. "
             "Leave --workers out."
         )
-    torch.set_num_threads(execution.threads)
     return SerialExecutor(execution.clock)
 
 

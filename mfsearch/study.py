@@ -38,6 +38,7 @@ from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.store.events import Event, EventKind, asked, told
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
+from mfsearch.surrogate.threads import one_thread
 
 Rule = Literal["evaluated", "predicted"]
 Listener = Callable[[Event, StudyState], None]
@@ -216,7 +217,8 @@ class Study:
         queries = self._repeats(n)
         while not queries:
             elapsed = self.executor.stopwatch()
-            proposal = self.policy.propose(self._view(), n, np.random.default_rng([self.seed, self.state.step]))
+            with one_thread():
+                proposal = self.policy.propose(self._view(), n, np.random.default_rng([self.seed, self.state.step]))
             scores = [query for query in proposal.queries if isinstance(query, ScoreQuery)]
             chosen = [query for query in proposal.queries if isinstance(query, EvaluationQuery)]
             if scores:
@@ -290,7 +292,8 @@ class Study:
 
     def recommend(self) -> Recommendation | None:
         """The answer as of now; None where nothing was evaluated yet."""
-        return recommend(self._view(), self.rule)
+        with one_thread():
+            return recommend(self._view(), self.rule)
 
     def judge(self, architecture: Architecture, figures: Mapping[str, float]) -> None:
         """Record figures of a recommended architecture that the search never saw (test accuracy)."""
