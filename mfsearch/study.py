@@ -43,8 +43,7 @@ from mfsearch.surrogate.threads import one_thread
 Rule = Literal["evaluated", "predicted"]
 Listener = Callable[[Event, StudyState], None]
 
-_HOPELESS = 6
-"""Failures without a single success after which a study stops: the next one would fail too."""
+_HOPELESS = 6  # failures without a single success after which a study stops: the next one would fail too
 
 
 class Study:
@@ -70,8 +69,7 @@ class Study:
         resume: Go on with the stored study of this name; its stored settings hold (seed, rule, objective, retries).
 
     Raises:
-        StudyError: If the name exists (without `resume`), does not exist (with it), or was started with another space,
-            ladder or policy.
+        StudyError: If the name exists (without `resume`), or does not (with it), or has another space, ladder or policy.
         BudgetError: If the budget cannot be read.
     """
 
@@ -105,6 +103,7 @@ class Study:
         self.device = device
         self.listeners = list(listeners)
         self.progress = progress
+        self._stop_reason = ""
         if recommend not in ("evaluated", "predicted"):
             raise ConfigError(f"recommend must be 'evaluated' or 'predicted'; got {recommend!r}.")
         if max_retries < 0:
@@ -247,15 +246,13 @@ class Study:
         if query.id not in self.state.pending:
             raise StudyError(f"an evaluation must be running to be told; evaluation {query.id} is not. Ask for a new one.")
         rung = cast(AbstractEvaluation, self.ladder[query.rung])
-        if not isinstance(result, Exception):
-            result = as_measurement(result, rung)
         took = seconds if seconds is not None else getattr(result, "seconds", None)
         if took is None or not 0 <= took < math.inf:
             raise ConfigError(f"tell must know the device seconds; got {took}. Write study.tell(query, value, seconds=...).")
         if isinstance(result, Exception):
             done = Observation(query, Status.FAILED, took, message=f"{type(result).__name__}: {result}")
         else:
-            done = ended(Job(query, rung, self.objective, math.inf, self.workdir), result, took)
+            done = ended(Job(query, rung, self.objective, math.inf, self.workdir), as_measurement(result, rung), took)
         self._tell(done)
         return done
 
@@ -266,7 +263,6 @@ class Study:
             SearchFailedError: If nothing but failures comes back.
             BudgetError: If the budget cannot pay for what rungs share, or for any evaluation.
         """
-        self._stop_reason = ""
         self.prepare()
         while True:
             while (free := self.executor.free_slots) and (queries := self.ask(free)):

@@ -76,12 +76,10 @@ class ConstrainedSpace(AbstractSearchSpace):
         self.constraints = tuple(constraints)
         self._measures = dict(measures)
         self._known: dict[str, bool] = {}
+        known = " or ".join(sorted(self._measures)) or "nothing, for it has no measures"
         for constraint in self.constraints:
             if constraint.measure not in self._measures:
-                raise SpaceError(
-                    f"a constraint of {self.name!r} must be on {' or '.join(sorted(self._measures)) or 'nothing: it has no measures'}; "
-                    f"got {str(constraint)!r}. {_EXAMPLE}"
-                )
+                raise SpaceError(f"a constraint of {self.name!r} must be on {known}; got {str(constraint)!r}. {_EXAMPLE}")
         # Found out here, and not in the middle of a search.
         self.sample(1, np.random.default_rng(0))
 
@@ -160,4 +158,7 @@ class ConstrainedSpace(AbstractSearchSpace):
         for measure in dict.fromkeys(constraint.measure for constraint in self.constraints):
             figures = [float(self._measures[measure](architecture)) for architecture in seen]
             ranges.append(f"{measure} from {min(figures):.4g} to {max(figures):.4g}")
-        return f"some architecture of {self.name!r} must satisfy {wanted}; {found}. Loosen the constraints: a sample has {', '.join(ranges)}."
+        return (
+            f"some architecture of {self.name!r} must satisfy {wanted}; {found}. "
+            f"Loosen the constraints: a sample has {', '.join(ranges)}."
+        )

@@ -55,7 +55,7 @@ def test_what_is_no_constraint_is_refused(text: str) -> None:
 
 
 def test_unknown_suffixes_are_refused() -> None:
-    with pytest.raises(SpaceError, match="may end with k, M or G; got 'MB' in 'params <= 3MB'. Write for example"):
+    with pytest.raises(SpaceError, match=r"may end with k, M or G; got 'MB' in 'params <= 3MB'\. Write for example"):
         Constraint.parse("params <= 3MB")
 
 
@@ -110,7 +110,7 @@ def test_nothing_feasible_says_what_there_is() -> None:
 
 def test_unknown_measures_are_refused() -> None:
     with pytest.raises(
-        SpaceError, match="a constraint of 'nasbench201' must be on flops or params; got 'latency < 5'. Write for example"
+        SpaceError, match=r"a constraint of 'nasbench201' must be on flops or params; got 'latency < 5'\. Write for example"
     ):
         constrained("latency < 5")
 
