@@ -38,8 +38,10 @@ setup(
         "safetensors",
         "platformdirs",
         "scikit-learn",
+        "pyarrow>=20",
     ],
     extras_require={
+        "bench": ["matplotlib"],
         "configspace": ["ConfigSpace"],
         "dev": [
             "ConfigSpace",
@@ -47,8 +49,10 @@ setup(
             "hypothesis",
             "import-linter",
             "jsonschema",
+            "matplotlib",
             "mf2",
             "mypy",
+            "nats-bench",
             "pandas",
             "pytest",
             "pytest-timeout",

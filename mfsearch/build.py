@@ -31,6 +31,7 @@ from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.problems import PROBLEMS
 from mfsearch.problems.base import Problem
+from mfsearch.problems.tabular import found
 from mfsearch.records import Architecture, Json, Objective, Recommendation, Task
 from mfsearch.spaces import SPACES
 from mfsearch.spaces.base import AbstractSearchSpace
@@ -53,7 +54,7 @@ def build_problem(config: StudyConfig, home: Path, allow_code: bool = False) -> 
         problem = _own_problem(config, home, allow_code)
     else:
         offered = {"home": home, "threads": config.execution.threads}
-        problem = _make("problem", config.problem, PROBLEMS, allow_code, Problem, offered)
+        problem = _make("problem", config.problem, _problems(config.problem.use, home), allow_code, Problem, offered)
     if config.objective is not None:
         problem = replace(problem, objective=Objective(**config.objective.model_dump()))
     if config.recommend is not None:
@@ -113,6 +114,21 @@ def build_device(config: StudyConfig) -> str:
 def has_gpu() -> bool:
     """Whether torch finds a CUDA device."""
     return torch.cuda.is_available()
+
+
+def _problems(use: str, home: Path) -> Mapping[str, Callable[..., Problem]]:
+    """Ready-made problems, and those of the tables that were imported.
+
+    Raises:
+        ConfigError: If `use` is none of them, nor code.
+    """
+    known = {**found(home), **PROBLEMS}
+    if ":" not in use and use not in known:
+        raise ConfigError(
+            f"problem must be one of {', '.join(known)}; got {use!r}. {_hint(use, known)} "
+            "A problem of a benchmark needs its table; import one with: mfsearch data import nasbench201 SOURCE."
+        )
+    return known
 
 
 def _own_problem(config: StudyConfig, home: Path, allow_code: bool) -> Problem:

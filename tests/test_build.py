@@ -17,6 +17,7 @@ from mfsearch.fidelities.distillation import Distillation
 from mfsearch.networks.counts import count_parameters
 from mfsearch.records import Objective
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.tables.importing import import_nasbench201
 
 OWN = """
 name: mine
@@ -41,8 +42,23 @@ def own(tmp_path: Path) -> StudyConfig:
     return load_config(tmp_path / "own.yaml")
 
 
+CELLS = ["|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|", "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|"]
+
+
+@pytest.fixture
+def tables(home: Path, tmp_path: Path) -> Path:
+    """A home with a table of two cells on the benchmark's three datasets."""
+    names = ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120")
+    columns = [f"{name}_{figure}" for name in names for figure in ("val_e12", "val_e200", "test_e200", "seconds_per_epoch")]
+    lines = [",".join([cell, *(str(50 + i) for i in range(len(columns)))]) for cell in CELLS]
+    (tmp_path / "small.csv").write_text("\n".join([",".join(["arch", *columns]), *lines, ""]))
+    import_nasbench201(tmp_path, tmp_path / "small.csv", "nasbench201")
+    return tmp_path
+
+
 @pytest.mark.parametrize("name", presets())
-def test_every_preset_builds(name: str, home: Path):
+def test_every_preset_builds(name: str, home: Path, tables: Path):
+    home = tables if name.startswith("nasbench201") else home
     config = load_config(name)
     problem = build_problem(config, home)
     assert problem.name == name
@@ -55,6 +71,19 @@ def test_objective_and_rule_of_the_config_hold(home: Path):
     problem = build_problem(config, home)
     assert problem.objective == Objective("value", "maximise", "none")
     assert problem.recommend == "evaluated"
+
+
+def test_a_problem_of_a_table_needs_the_table(tables: Path, tmp_path: Path):
+    config = load_config("nasbench201-cifar100", ["problem.schedules=[12]"])
+    assert [rung.name for rung in build_problem(config, tables).ladder] == ["e12"]
+    with pytest.raises(ConfigError) as error:
+        build_problem(config, tmp_path / "empty")
+    assert str(error.value) == (
+        "problem must be one of digits, branin, currin, borehole, hartmann6; got 'nasbench201-cifar100'. Choose one of them. "
+        "A problem of a benchmark needs its table; import one with: mfsearch data import nasbench201 SOURCE."
+    )
+    with pytest.raises(ConfigError, match="Did you mean 'nasbench201-cifar10'"):
+        build_problem(load_config("nasbench201-cifar10", ["problem=nasbench201-cifar1"]), tables)
 
 
 def test_constraints_hold(own: StudyConfig, home: Path):

@@ -37,7 +37,13 @@ def refusal(source: str | Path | None, overrides: tuple[str, ...] = (), **option
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["borehole", "branin", "currin", "digits", "hartmann6"])
+PRESETS = [
+    *("borehole", "branin", "currin", "digits", "hartmann6"),
+    *("nasbench201-cifar10", "nasbench201-cifar100", "nasbench201-imagenet16-120"),
+]
+
+
+@pytest.mark.parametrize("name", PRESETS)
 def test_presets_name_their_problem_and_say_what_they_are_for(name: str):
     config = load_config(name)
     assert config.problem == Component(use=name) and config.budget
@@ -169,7 +175,7 @@ def test_every_error_is_told_at_once(write):
 
 
 def test_unknown_preset_or_file(write):
-    names = "Presets: borehole, branin, currin, digits, hartmann6."
+    names = f"Presets: {', '.join(PRESETS)}."
     assert refusal("digts") == f"a config must be a preset or a YAML file; got 'digts'. Did you mean 'digits'? {names}"
     assert refusal("no.yaml") == f"a config must be readable; got 'no.yaml': No such file or directory. {names}"
     assert refusal(".").startswith("a config must be readable; got '.': Is a directory.")

@@ -58,17 +58,25 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
     The posterior mean at the reference points is linear in the one Gaussian outcome, so the expectation is exact. Pending
     queries are conditioned on with their posterior mean as outcome, which leaves every mean where it is and takes away the
     variance that they will.
+
+    Where an observation at the target is itself what is sought (a table's row, `realised`), what is noise elsewhere belongs to
+    the value: those observed are known exactly, and observing one tells all of its own.
     """
 
-    def __init__(self, model: CokrigingModel, reference: Tensor, X_pending: Tensor | None = None) -> None:
+    def __init__(
+        self, model: CokrigingModel, reference: Tensor, X_pending: Tensor | None = None, realised: Tensor | None = None
+    ) -> None:
         """Prepare the reference set.
 
         Args:
             model: The surrogate, without a batch shape.
             reference: r x (d+1), likely optima at the target level (a few hundred).
             X_pending: m x (d+1), queries that run now.
+            realised: r values observed at the reference points, NaN where there is none. None: what is sought is the mean of
+                repeated observations, which no single one tells.
         """
         super().__init__(model=model)
+        self.realised = realised
         self.reference = reference
         self._given = model
         self.set_X_pending(X_pending)
@@ -83,6 +91,8 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
         with torch.no_grad():
             self._projected = self._model.project(self.reference)
             self._means = self._model.mean_variance(self.reference)[0]
+            if self.realised is not None:
+                self._means = torch.where(torch.isnan(self.realised), self._means, self.realised)
 
     def forward(self, X: Tensor) -> Tensor:
         """Gain in standardised units for each query X: b x 1 x (d+1), b.
@@ -97,6 +107,9 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
         level = points[:, -1].round().long()
         variance = (kernel.variance(level) - own.square().sum(-2)).clamp_min(0.0)
         covariance = kernel.forward(points, self.reference) - own.transpose(-1, -2) @ self._projected
+        if self.realised is not None:
+            own_value = (points.unsqueeze(-2) == self.reference).all(-1)
+            covariance = torch.where(torch.isnan(self.realised), covariance + own_value * model.noise[level].unsqueeze(-1), 0.0)
         slopes = covariance / (variance + model.noise[level]).sqrt().unsqueeze(-1)
         return expected_maximum_gain(self._means, slopes).reshape(X.shape[:-2])
 

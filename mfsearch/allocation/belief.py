@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from torch import Tensor
 
+from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State
 from mfsearch.allocation.features import Features
 from mfsearch.records import Architecture, EvaluationQuery, Json, Status
+from mfsearch.surrogate.cokriging import SMALLEST_VARIANCE
 from mfsearch.surrogate.data import TrainingData
 from mfsearch.surrogate.fit import fit_cokriging
 from mfsearch.surrogate.warp import Scaling, ValueWarp
@@ -58,7 +60,9 @@ class Belief:
         fitted_at = state.memory.get("fitted_at", 0)
         fitted_at = fitted_at if isinstance(fitted_at, int) else 0
         refit = start is None or (fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at))
-        self.model = fit_cokriging(data, self._features.blocks, len(levels), start, shared=shared, refit=refit)
+        self.model = fit_cokriging(
+            data, self._features.blocks, len(levels), start, shared=shared, saturating=state.objective.unit != "none", refit=refit
+        )
         self.memory: dict[str, Json] = {
             "hyperparameters": dict(self.model.hyperparameters),
             "fitted_at": len(done) if refit else fitted_at,
@@ -66,6 +70,13 @@ class Belief:
         self._levels = levels
         self._seen_at_target = int((level == len(levels) - 1).sum())
         self._at_target = [o.query.architecture for o, place in zip(done, level, strict=True) if place == len(levels) - 1]
+        exact = state.ladder.target.deterministic
+        standard = data.y[:, 0].tolist()
+        self._realised = (
+            {o.query.architecture.key: y for o, y, place in zip(done, standard, level, strict=True) if place == len(levels) - 1}
+            if exact
+            else None
+        )
         self.assume(state.pending)
 
     def inputs(self, architectures: Sequence[Architecture], level: int) -> Tensor:
@@ -73,14 +84,33 @@ class Belief:
         return self._stack(architectures, np.full(len(architectures), level))
 
     def mean_variance(self, architectures: Sequence[Architecture], level: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Posterior mean and variance of n architectures at a level, n each."""
-        mean, variance = self.model.mean_variance(self.inputs(architectures, level))
-        return mean.numpy(), variance.numpy()
+        """Posterior mean and variance of what is sought at a level, n each.
+
+        That is the function without noise; at a deterministic target the value itself, known where it was observed.
+        """
+        mean, variance = (figure.numpy() for figure in self.model.mean_variance(self.inputs(architectures, level)))
+        if self._realised is None or level < len(self._levels) - 1:
+            return mean, variance
+        known = self.realised(architectures)
+        observed = ~np.isnan(known)
+        return np.where(observed, known, mean), np.where(observed, SMALLEST_VARIANCE, variance + float(self.model.noise[level]))
+
+    def realised(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """Values observed at a deterministic target, n; NaN where there is none."""
+        known = self._realised or {}
+        return np.array([known.get(a.key, np.nan) for a in architectures], dtype=np.float64)
+
+    def gradient(self, architectures: Sequence[Architecture]) -> DiscreteKnowledgeGradient:
+        """The knowledge gradient with these architectures as likely optima."""
+        level = len(self._levels) - 1
+        realised = None if self._realised is None else torch.from_numpy(self.realised(architectures))
+        return DiscreteKnowledgeGradient(self.model, self.inputs(architectures, level), realised=realised)
 
     def upper(self, architectures: Sequence[Architecture], level: int) -> NDArray[np.float64]:
         """Mean plus one standard deviation at a level, n; what all share in uncertainty is left out."""
-        mean, variance = self.mean_variance(architectures, level)
-        return mean + np.sqrt(np.maximum(variance - variance.min(), 0.0) if level else variance)
+        mean, variance = (figure.numpy() for figure in self.model.mean_variance(self.inputs(architectures, level)))
+        bound: NDArray[np.float64] = mean + np.sqrt(np.maximum(variance - variance.min(), 0.0) if level else variance)
+        return bound
 
     def promise(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """How good architectures may turn out to be at the target, n."""

@@ -27,6 +27,7 @@ class CostAware(AbstractPolicy):
 
     Args:
         initial: Random evaluations at the lowest level before the surrogate decides: it needs some bad architectures, too.
+        initial_share: Most of the budget that they may cost, as a fraction; two are made in any case.
         start_share: Most of the budget that the first scores may cost, as a fraction.
         grow_every: Evaluations between two growths of the pool; 0 never grows it.
         grow_from: Promising architectures whose neighbours are scored.
@@ -43,8 +44,9 @@ class CostAware(AbstractPolicy):
     def __init__(
         self,
         initial: int = 4,
+        initial_share: float = 0.3,
         start_share: float = 0.1,
-        grow_every: int = 3,
+        grow_every: int = 1,
         grow_from: int = 30,
         grow_by: int = 40,
         insurance: int = 4,
@@ -53,6 +55,7 @@ class CostAware(AbstractPolicy):
         useless: float = 0.2,
     ) -> None:
         for name, share in (
+            ("initial_share", initial_share),
             ("start_share", start_share),
             ("insurance_share", insurance_share),
             ("reserve", reserve),
@@ -69,7 +72,8 @@ class CostAware(AbstractPolicy):
         ):
             if count < 0:
                 raise ConfigError(f"policy cost_aware: {name} must be 0 or more; got {count}.")
-        self.initial, self.start_share, self.reserve, self.useless = initial, start_share, reserve, useless
+        self.initial, self.initial_share, self.start_share = initial, initial_share, start_share
+        self.reserve, self.useless = reserve, useless
         self.grow_every, self.grow_from, self.grow_by = grow_every, grow_from, grow_by
         self.insurance, self.insurance_share = insurance, insurance_share
         self._encodings: dict[str, NDArray[np.float64]] = {}
@@ -79,7 +83,7 @@ class CostAware(AbstractPolicy):
         if first := self._first_scores(state, rng):
             return Proposal(first, reason="first scores, at random")
         done = [o for o in state.observations if o.status is Status.OK]
-        missing = self.initial - len(done) - len(state.pending)
+        missing = self._beginning(state) - len(done) - len(state.pending)
         if missing > 0 and (initial := self._at_random(state, min(n, missing), rng)):
             return Proposal(initial, state.memory, "first evaluations, at random")
         if not done:
@@ -106,6 +110,15 @@ class CostAware(AbstractPolicy):
         affordable = min(self.start_share * state.total, state.free) / price if price > 0 else REFERENCE
         return [ScoreQuery(tuple(drawn[: max(1, min(REFERENCE, int(affordable)))]), rung.name) for rung in unscored]
 
+    def _beginning(self, state: State) -> int:
+        """Number of random evaluations: fewer where they would eat up a small budget, but two."""
+        known = list(scored_by_all(state).values())[:REFERENCE]
+        if not known:
+            return self.initial
+        rung = state.ladder.evaluations[0].name
+        price = max(float(np.median([state.cost(a, rung) for a in known])), 1e-9)
+        return min(self.initial, max(2, int(self.initial_share * state.total / price)))
+
     def _at_random(self, state: State, n: int, rng: np.random.Generator) -> list[EvaluationQuery]:
         rung = state.ladder.evaluations[0].name
         known = list(scored_by_all(state).values()) if state.ladder.inputs else state.space.sample(8 * n, rng)
@@ -123,7 +136,7 @@ class CostAware(AbstractPolicy):
             return []
         known = scored_by_all(state)
         cheapest = state.ladder.evaluations[0].name
-        if state.free < 5 * np.median([state.cost(a, cheapest) for a in list(known.values())[:REFERENCE]]):
+        if state.free < 2 * np.median([state.cost(a, cheapest) for a in list(known.values())[:REFERENCE]]):
             return []  # what is left buys evaluations
         order = np.argsort(-belief.promise(list(known.values())), kind="stable")
         members, new = list(known.values()), dict[str, Architecture]()
@@ -159,14 +172,10 @@ class CostAware(AbstractPolicy):
         mean, _ = belief.mean_variance(members, last)
         by_mean = np.argsort(-mean, kind="stable")
         at_target = open(last, by_mean, 60, free)
-        if (
-            self._insured(state, chosen)
-            and at_target
-            and state.cost(members[at_target[0]], target) <= self.insurance_share * state.total
-        ):
-            return self._query(
-                belief.improvement(members, at_target[:1]), members, at_target[:1], last, state, "early look at the target"
-            )
+        if self._insured(state, chosen) and (first := open(last, by_mean, 1, np.inf)):
+            price = state.cost(members[first[0]], target)
+            if price <= min(self.insurance_share * state.total, free):
+                return self._query(belief.improvement(members, first), members, first, last, state, "early look at the target")
         kept = 0.0
         if state.rule == "evaluated":
             if not at_target and any(o.query.rung == target and o.status is Status.OK for o in state.observations):
@@ -177,7 +186,7 @@ class CostAware(AbstractPolicy):
                 gains = belief.improvement(members, at_target)
                 return self._query(gains, members, at_target, last, state, "the last part of the budget goes to the target")
         reference = np.unique(np.r_[by_mean[:250], np.argsort(-belief.promise(members), kind="stable")[:150]])
-        gradient = DiscreteKnowledgeGradient(belief.model, belief.inputs([members[i] for i in reference], last))
+        gradient = belief.gradient([members[i] for i in reference])
         best: EvaluationQuery | None = None
         worth: dict[str, float] = {}
         for level, rung in enumerate(state.ladder.levels):
@@ -192,17 +201,49 @@ class CostAware(AbstractPolicy):
             worth[rung.name] = float(query.why["gain_per_second"])  # type: ignore[arg-type]
             if best is None or worth[rung.name] > worth[best.rung]:
                 best = query
+        if last > 0 and best is not None and at_target and not self._at_target(state, chosen):
+            pair = self._pair(state, belief, gradient, [members[i] for i in at_target], free)
+            if pair is not None:
+                worth[target] = float(pair.why["gain_per_second"])  # type: ignore[arg-type]
+                best = pair if worth[target] > worth[best.rung] else best
         if best is None:
             return None
         return EvaluationQuery(best.architecture, best.rung, why={**best.why, "gain_per_second_by_rung": dict(worth)})
 
+    @staticmethod
+    def _pair(
+        state: State, belief: Belief, gradient: DiscreteKnowledgeGradient, members: list[Architecture], free: float
+    ) -> EvaluationQuery | None:
+        """The first run at the target, judged together with a second one; members are best first.
+
+        Alone it tells where the level lies and not which architecture is the best, so that no gain of its own ever pays for it.
+        """
+        rung = state.ladder.target.name
+        first, last = members[0], len(state.ladder.levels) - 1
+        costs = np.array([state.cost(first, rung) + state.cost(a, rung) for a in members[1:]])
+        open = np.flatnonzero(costs <= free)
+        if not len(open):
+            return None
+        gradient.set_X_pending(belief.inputs([first], last))
+        gains = belief.gains(gradient, [members[1 + i] for i in open], last)
+        gradient.set_X_pending(None)
+        place = int(np.argmax(gains / costs[open]))
+        gain, cost = float(gains[place]), float(costs[open][place])
+        reason = "with a second run at the target it tells near-best architectures apart"
+        return EvaluationQuery(first, rung, why={"reason": reason, "gain": gain, "cost": cost, "gain_per_second": gain / cost})
+
+    @staticmethod
+    def _at_target(state: State, chosen: list[EvaluationQuery]) -> int:
+        """Number of evaluations at the target, those that run and are about to run with it."""
+        target = state.ladder.target.name
+        running = [q.rung for q in [*state.pending, *chosen]]
+        return sum(o.query.rung == target for o in state.observations if o.status is Status.OK) + running.count(target)
+
     def _insured(self, state: State, chosen: list[EvaluationQuery]) -> bool:
         """Whether the next early look at the target is due: they are spread over the first part of the budget."""
-        target = state.ladder.target.name
         if len(state.ladder.evaluations) < 2:
             return False
-        running = [q.rung for q in [*state.pending, *chosen]]
-        seen = sum(o.query.rung == target for o in state.observations if o.status is Status.OK) + running.count(target)
+        seen = self._at_target(state, chosen)
         return seen < self.insurance and 1 - state.free / state.total >= 0.08 * (seen + 1)
 
     @staticmethod

@@ -69,7 +69,8 @@ class Features:
             for rung, known in self._rungs
         ]
         trusted = [rises for rung, _ in self._rungs for rises in rung.trusted]
-        self.blocks = InputBlocks.from_layout(state.space.layout, trusted, indicators=len(trusted))
+        capacity = [size for rung, _ in self._rungs for size in rung.capacity]
+        self.blocks = InputBlocks.from_layout(state.space.layout, trusted, indicators=len(trusted), capacity=capacity)
 
     def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Inputs of n architectures, n x d."""

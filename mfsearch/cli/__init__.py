@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("studies", "export", "Write the recommended architecture to a folder."),
     "report": ("studies", "report", "Show or write the report of a study."),
     "score": ("score", "score", "Compute a problem's scores of given architectures."),
+    "bench": ("bench", "bench", "Compare methods on a problem with known truth, at equal cost, over many seeds."),
+    "data": ("data", "data", "Import tables of measured architectures, list them, or say where they lie."),
     "config": ("config", "config", "Show presets, the schema of configs, or check one."),
 }
 

@@ -142,7 +142,7 @@ def _summary(name: str, storage: str | None, allow_code: bool) -> dict[str, Any]
     from mfsearch.session.stored import environment, look
 
     snapshot = look(name, storage, allow_code)
-    return summarise(name, snapshot.state, snapshot.recommendation, environment())
+    return summarise(name, snapshot.state, snapshot.recommendation, environment(), snapshot.problem.description)
 
 
 def _state(found: dict[str, Any]) -> str:

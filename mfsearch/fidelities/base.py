@@ -115,6 +115,11 @@ class AbstractScore(AbstractFidelity):
         """For each column, whether more of it is known to be better: the surrogate's mean may rise with it."""
         return (False,) * len(self.columns)
 
+    @property
+    def capacity(self) -> tuple[bool, ...]:
+        """For each column, whether it measures size: a short training is expected to say too little of large networks."""
+        return (False,) * len(self.columns)
+
     @abstractmethod
     def score(self, architectures: Sequence[Architecture], context: Context) -> Scores:
         """Score architectures; the result has one row an architecture, in order."""
@@ -125,6 +130,8 @@ class AbstractEvaluation(AbstractFidelity):
 
     kind: Literal["score", "evaluation"] = "evaluation"
     role: Literal["input", "level"] = "level"
+    deterministic: bool = False
+    """Whether a second evaluation would give the same value, and this value is what is sought: a row of a table."""
 
     @abstractmethod
     def evaluate(self, architecture: Architecture, context: Context) -> Measurement:

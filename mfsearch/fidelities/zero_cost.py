@@ -54,6 +54,11 @@ class ZeroCost(AbstractScore):
         """Those that are known to rise with accuracy."""
         return tuple(proxy.trusted for proxy in self._proxies)
 
+    @property
+    def capacity(self) -> tuple[bool, ...]:
+        """Those that count what a network is made of."""
+        return tuple(proxy.free for proxy in self._proxies)
+
     def expected_cost(self, architecture: Architecture) -> float:
         """Device seconds for one architecture: nothing for what only counts."""
         return self.seconds_per_proxy * sum(not proxy.free for proxy in self._proxies)

@@ -46,7 +46,7 @@ class Problem:
         oracle: Known truth, where there is one.
         judge: Called once at the end with the recommendation of a live search: reports figures that the search never saw,
             such as `test_accuracy` (percent).
-        description: One sentence for `config show`.
+        description: What is searched, and what a reader of a result must know; every report prints it.
     """
 
     name: str

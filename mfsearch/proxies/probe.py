@@ -86,7 +86,7 @@ class Proxy:
         name: Name in the registry, and of its column.
         compute: Its figure for a probe; not finite where it is undefined.
         trusted: Whether more of it is known to go with better accuracy (Spearman above .6 on every data set of NAS-Bench-201).
-        free: Whether it only counts, and needs no pass of data.
+        free: Whether it only counts what the network is made of (its size), and needs no pass of data.
     """
 
     name: str

@@ -23,6 +23,8 @@ def answer_lines(summary: Mapping[str, Any], report: str | None = None, weights:
     lines += _spent(summary)
     if summary["stopped"]:
         lines.append(_line("ended because", summary["stopped"]))
+    if summary.get("about"):
+        lines.append(_line("searched", summary["about"]))
     if report is not None:
         lines.append(_line("report", report))
     if weights is not None:

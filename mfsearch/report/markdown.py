@@ -88,6 +88,8 @@ def _answer(summary: Mapping[str, Any]) -> str:
     lines.append(f"- spent: {cost}")
     if summary["stopped"]:
         lines.append(f"- the search ended because {text(summary['stopped'])}")
+    if summary.get("about"):
+        lines.append(f"- what was searched: {text(summary['about'])}")
     return (
         "\n".join(lines)
         + f"\n\nNext: `mfsearch export {name} --out DIR`, or `mfsearch resume {name} --budget +10min` to search on."

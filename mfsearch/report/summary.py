@@ -15,7 +15,11 @@ from mfsearch.store.state import StudyState
 
 
 def summarise(
-    name: str, state: StudyState, recommendation: Recommendation | None, environment: Mapping[str, str] | None = None
+    name: str,
+    state: StudyState,
+    recommendation: Recommendation | None,
+    environment: Mapping[str, str] | None = None,
+    about: str = "",
 ) -> dict[str, Any]:
     """Everything that a report says.
 
@@ -24,6 +28,7 @@ def summarise(
         state: Its state.
         recommendation: Its answer; None where nothing was evaluated yet.
         environment: What it runs on, for the record.
+        about: What was searched, in the problem's own words; empty where it is not known.
 
     Returns:
         JSON without numbers that are not finite.
@@ -31,6 +36,7 @@ def summarise(
     settings = state.settings
     summary = {
         "study": name,
+        "about": about,
         "answer": _answer(state, recommendation),
         "stopped": state.stopped,
         "budget": {

@@ -176,13 +176,13 @@ def _finish(study: Study, problem: Problem, watcher: Watcher) -> Outcome:
         try:
             recommendation = study.run()
         except SearchFailedError:
-            write_report(folder, summarise(study.name, study.state, None, environment()))
+            write_report(folder, summarise(study.name, study.state, None, environment(), problem.description))
             raise
         weights = None
         if recommendation is not None:
             _judge(study, problem, recommendation, watcher)
             weights = export(folder, study.name, recommendation, problem.space, problem.task)
-        summary = summarise(study.name, study.state, recommendation, environment())
+        summary = summarise(study.name, study.state, recommendation, environment(), problem.description)
         report = write_report(folder, summary)
     return Outcome.of(summary, str(report), None if weights is None else str(weights))
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -62,27 +63,87 @@ def expression(cell: Cell) -> str:
     return nodes[3]
 
 
-@cache
-def _classes() -> tuple[dict[Cell, Architecture], dict[str, tuple[Cell, ...]]]:
-    """Cell -> representative, and the representative's key -> members. Takes some 0.15 s, once a process."""
+@dataclass(frozen=True)
+class _Classes:
+    """Cells in classes of equal ones.
+
+    Attributes:
+        cells: All cells, in the order that decides which member represents its class: the first.
+        representative: Cell -> representative of its class.
+        members: The representative's key -> members, the representative first.
+        representatives: One of each class, in that order.
+        place: The representative's key -> its place among the representatives.
+    """
+
+    cells: tuple[Cell, ...]
+    representative: Mapping[Cell, Architecture]
+    members: Mapping[str, tuple[Cell, ...]]
+    representatives: tuple[Architecture, ...]
+    place: Mapping[str, int]
+
+    @cached_property
+    def encodings(self) -> NDArray[np.float64]:
+        """One-hot operations of the representatives, one row each."""
+        numbers = np.array([_order(representative) for representative in self.representatives], dtype=np.intp)
+        return np.eye(len(OPERATIONS))[numbers].reshape(len(numbers), len(EDGES) * len(OPERATIONS))
+
+
+def _collected(cells: Iterable[Cell]) -> _Classes:
     members: dict[str, list[Cell]] = {}
-    for cell in itertools.product(OPERATIONS, repeat=len(EDGES)):
+    every = tuple(cells)
+    for cell in every:
         members.setdefault(expression(cell), []).append(cell)
-    # product() runs in lexicographic order of operation numbers, so the first member of a class is its smallest.
-    representatives = {first: Architecture(_NAME, first, cell_string(first)) for first, *_ in members.values()}
-    representative = {cell: representatives[cells[0]] for cells in members.values() for cell in cells}
-    return representative, {representatives[cells[0]].key: tuple(cells) for cells in members.values()}
+    first = {group[0]: Architecture(_NAME, group[0], cell_string(group[0])) for group in members.values()}
+    return _Classes(
+        every,
+        {cell: first[group[0]] for group in members.values() for cell in group},
+        {first[group[0]].key: tuple(group) for group in members.values()},
+        tuple(first.values()),
+        {first[group[0]].key: place for place, group in enumerate(members.values())},
+    )
+
+
+@cache
+def _all_classes() -> _Classes:
+    """Of all 15,625 cells in lexicographic order of operation numbers. Takes some 0.15 s, once a process."""
+    return _collected(itertools.product(OPERATIONS, repeat=len(EDGES)))
 
 
 class NASBench201Space(AbstractSearchSpace):
-    """All cells of NAS-Bench-201; the genotype is the six operations in the order of `EDGES`.
+    """The cells of NAS-Bench-201; the genotype is the six operations in the order of `EDGES`.
 
-    The representative of a class is its member with the lexicographically smallest operation numbers (order of `OPERATIONS`),
-    which depends on nothing but the cells. The benchmark calls two convolutions of one input equal although their weights
-    are not, so in 578 classes the members differ in their number of parameters.
+    The representative of a class is its first cell in the order of `cells`; without them, in lexicographic order of operation
+    numbers (order of `OPERATIONS`), which depends on nothing but the cells. The benchmark calls two convolutions of one input
+    equal although their weights are not, so in 578 classes the members differ in their number of parameters.
+
+    Args:
+        cells: Strings of the cells that were measured, in the order of the benchmark's index; no others are in the space.
+            None for all 15,625.
+
+    Raises:
+        SpaceError: If a string is no cell, comes twice, or there is none.
     """
 
     name = _NAME
+
+    def __init__(self, cells: Sequence[str] | None = None) -> None:
+        self._given: tuple[Cell, ...] | None = None
+        self._near: dict[str, tuple[Architecture, ...]] = {}
+        if cells is None:
+            return
+        read = {_read(text): text for text in cells}
+        if not read or len(read) < len(cells):
+            got = f"{len(cells)} with {len(cells) - len(read)} for the second time" if read else "none"
+            raise SpaceError(f"the cells of a space must be at least one, each once; got {got}. Mend the table.")
+        self._given = tuple(read)
+
+    def __reduce__(self) -> tuple[type[NASBench201Space], tuple[tuple[str, ...] | None]]:
+        """Travels as its cells' strings; classes are found again there."""
+        return NASBench201Space, (None if self._given is None else tuple(map(cell_string, self._given)),)
+
+    @cached_property
+    def _classes(self) -> _Classes:
+        return _all_classes() if self._given is None else _collected(self._given)
 
     @property
     def layout(self) -> InputLayout:
@@ -103,55 +164,51 @@ class NASBench201Space(AbstractSearchSpace):
         return Architecture(_NAME, tuple(cell), cell_string(tuple(cell)))
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        """Draw n cells uniformly from the 15,625, each as the representative of its class."""
-        representative, _ = _classes()
+        """Draw n cells uniformly from all cells of the space, each as the representative of its class."""
+        representative = self._classes.representative
+        if self._given is not None:
+            return [representative[self._given[i]] for i in rng.integers(len(self._given), size=n)]
         return [representative[tuple(OPERATIONS[i] for i in row)] for row in rng.integers(len(OPERATIONS), size=(n, len(EDGES)))]
 
     def neighbours(self, architecture: Architecture) -> list[Architecture]:
         """The classes that one changed edge of any member of this class leads to, in the order of `enumerate`."""
-        representative, members = _classes()
         own = self.canonical(architecture)
-        found = {
-            representative[(*cell[:edge], operation, *cell[edge + 1 :])]
-            for cell in members[own.key]
-            for edge in range(len(EDGES))
-            for operation in OPERATIONS
-        }
-        return sorted(found - {own}, key=_order)
+        if own.key not in self._near:
+            classes = self._classes
+            changed = (
+                (*cell[:edge], operation, *cell[edge + 1 :])
+                for cell in classes.members[own.key]
+                for edge in range(len(EDGES))
+                for operation in OPERATIONS
+            )
+            found = {classes.representative[cell] for cell in changed if cell in classes.representative}
+            self._near[own.key] = tuple(sorted(found - {own}, key=lambda a: classes.place[a.key]))
+        return list(self._near[own.key])
 
     def encode(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """One-hot operations of the representatives, n x 30."""
-        numbers = np.array([_order(self.canonical(architecture)) for architecture in architectures], dtype=np.intp)
-        return np.eye(len(OPERATIONS))[numbers.reshape(-1, len(EDGES))].reshape(len(architectures), len(EDGES) * len(OPERATIONS))
+        places = [self._classes.place[self.canonical(architecture).key] for architecture in architectures]
+        return self._classes.encodings[np.array(places, dtype=np.intp)]
 
     def parse(self, text: str) -> Architecture:
-        """Read a string of the benchmark; the result is the cell as written, not its representative."""
-        nodes = text.strip().split("+")
-        if len(nodes) != 3:
-            raise SpaceError(f"a NAS-Bench-201 cell must have 3 nodes joined by '+'; got {len(nodes)} in {text!r}. {_EXAMPLE}")
-        cell = []
-        for target, node in enumerate(nodes, start=1):
-            if len(node) < 2 or node[0] != "|" or node[-1] != "|":
-                raise SpaceError(f"node {target} must begin and end with '|'; got {node!r} in {text!r}. {_EXAMPLE}")
-            edges = node[1:-1].split("|")
-            if len(edges) != target:
-                raise SpaceError(f"node {target} must have {target} incoming edge(s); got {len(edges)} in {node!r}. {_EXAMPLE}")
-            for source, written in enumerate(edges):
-                operation, _, origin = written.partition("~")
-                if origin != str(source):
-                    raise SpaceError(
-                        f"edge {source + 1} of node {target} must come from node {source} and read 'operation~{source}'; "
-                        f"got {written!r}. {_EXAMPLE}"
-                    )
-                _check_operation(operation, (target, source), text)
-                cell.append(operation)
-        return Architecture(_NAME, tuple(cell), cell_string(tuple(cell)))
+        """Read a string of the benchmark; the result is the cell as written, not its representative.
+
+        Raises:
+            SpaceError: If it is no cell, or none that was measured.
+        """
+        cell = _read(text)
+        architecture = Architecture(_NAME, cell, cell_string(cell))
+        if cell not in self._classes.representative:
+            raise self._not_measured(architecture)
+        return architecture
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The member of the architecture's class with the smallest operation numbers."""
+        """The first member of the architecture's class."""
         try:
-            return _classes()[0][architecture.genotype]  # type: ignore[index]  # any gene may be looked up; a wrong one is the error
+            return self._classes.representative[architecture.genotype]  # type: ignore[index]  # a wrong gene is the error
         except KeyError:
+            if architecture.genotype in _all_classes().representative:
+                raise self._not_measured(architecture) from None
             raise SpaceError(
                 f"an architecture must be a NAS-Bench-201 cell; got {architecture.key!r} of space {architecture.space!r}. "
                 f"{_EXAMPLE}"
@@ -159,12 +216,18 @@ class NASBench201Space(AbstractSearchSpace):
 
     def members(self, architecture: Architecture) -> list[Architecture]:
         """All cells of the architecture's class, the representative first."""
-        cells = _classes()[1][self.canonical(architecture).key]
+        cells = self._classes.members[self.canonical(architecture).key]
         return [Architecture(_NAME, cell, cell_string(cell)) for cell in cells]
 
     def enumerate(self) -> list[Architecture]:
-        """The 6,466 representatives, in lexicographic order of their operation numbers."""
-        return list(dict.fromkeys(_classes()[0].values()))
+        """The representatives (6,466 of all cells), in the order of the cells."""
+        return list(self._classes.representatives)
+
+    def _not_measured(self, architecture: Architecture) -> SpaceError:
+        return SpaceError(
+            f"an architecture must be one of the {len(self._classes.cells):,} cells that the table has measured; got "
+            f"{architecture.key!r}, which is a cell, but not among them. Choose another, or import a fuller table."
+        )
 
     def connected(self, architecture: Architecture) -> bool:
         """Whether the input reaches the output through edges that are not `none`."""
@@ -191,6 +254,34 @@ class NASBench201Space(AbstractSearchSpace):
     def counts(self, architecture: Architecture, task: Task) -> Mapping[str, float]:
         """`params` and `flops`."""
         return {"params": float(self.parameters(architecture, task)), "flops": float(self.flops(architecture, task))}
+
+
+def _read(text: str) -> Cell:
+    """The operations of a string of the benchmark.
+
+    Raises:
+        SpaceError: If it is none; the message says where and why.
+    """
+    nodes = text.strip().split("+")
+    if len(nodes) != 3:
+        raise SpaceError(f"a NAS-Bench-201 cell must have 3 nodes joined by '+'; got {len(nodes)} in {text!r}. {_EXAMPLE}")
+    cell = []
+    for target, node in enumerate(nodes, start=1):
+        if len(node) < 2 or node[0] != "|" or node[-1] != "|":
+            raise SpaceError(f"node {target} must begin and end with '|'; got {node!r} in {text!r}. {_EXAMPLE}")
+        edges = node[1:-1].split("|")
+        if len(edges) != target:
+            raise SpaceError(f"node {target} must have {target} incoming edge(s); got {len(edges)} in {node!r}. {_EXAMPLE}")
+        for source, written in enumerate(edges):
+            operation, _, origin = written.partition("~")
+            if origin != str(source):
+                raise SpaceError(
+                    f"edge {source + 1} of node {target} must come from node {source} and read 'operation~{source}'; "
+                    f"got {written!r}. {_EXAMPLE}"
+                )
+            _check_operation(operation, (target, source), text)
+            cell.append(operation)
+    return tuple(cell)
 
 
 def _operations(architecture: Architecture) -> list[str]:

@@ -30,11 +30,15 @@ CHUNK = 1024  # candidates predicted at once: their covariances with the trainin
 
 
 class ScoreMean(nn.Module):
-    """Mean of the lowest level: constant + slope * (mean of the trusted normal scores)."""
+    """Means of the d_l: constant + slope * (mean of the trusted scores) at the lowest level, growth_l * (size) above it.
 
-    def __init__(self, trusted: tuple[int, ...]) -> None:
+    Size is the mean of the capacity scores: what a short training says of a large network is less than what it is worth.
+    """
+
+    def __init__(self, trusted: tuple[int, ...], capacity: tuple[int, ...] = (), levels: int = 1) -> None:
         super().__init__()
-        self.trusted = list(trusted)
+        self.trusted, self.capacity = list(trusted), list(capacity)
+        self.growth = nn.Parameter(torch.zeros(levels - 1 if capacity else 0, dtype=torch.float64))
         self.constant = nn.Parameter(torch.zeros((), dtype=torch.float64))
         self.slope = nn.Parameter(torch.zeros((), dtype=torch.float64))
 
@@ -42,9 +46,15 @@ class ScoreMean(nn.Module):
         """Mean of the trusted columns of X: ... x n x (d+1), ... x n; 0 where there are none."""
         return X[..., self.trusted].mean(-1) if self.trusted else torch.zeros_like(X[..., 0])
 
-    def forward(self, X: Tensor) -> Tensor:
-        """Prior mean of f_0 at X: ... x n x (d+1), ... x n."""
-        return self.constant + self.slope * self.score(X)
+    def size(self, X: Tensor) -> Tensor:
+        """Mean of the capacity columns of X: ... x n x (d+1), ... x n; 0 where there are none."""
+        return X[..., self.capacity].mean(-1) if self.capacity else torch.zeros_like(X[..., 0])
+
+    def forward(self, X: Tensor, coupling: Tensor) -> Tensor:
+        """Prior mean of f_l(x) at X: ... x n x (d+1), ... x n; coupling C: L x L says how much of d_l is in each level."""
+        shares = coupling[X[..., -1].round().long()]
+        mean = shares[..., 0] * (self.constant + self.slope * self.score(X))
+        return mean + (shares[..., 1:] @ self.growth) * self.size(X) if len(self.growth) else mean
 
 
 class LevelNoise(nn.Module):
@@ -69,8 +79,8 @@ class Hyperparameters(nn.Module):
 
     def prior_mean(self, X: Tensor) -> Tensor:
         """Mean before any data at X: ... x n x (d+1), ... x n. The level constants have mean 0."""
-        carried: Tensor = self.kernel.coupling()[X[..., -1].round().long(), 0] * self.mean(X)
-        return carried
+        mean: Tensor = self.mean(X, self.kernel.coupling())
+        return mean
 
     def dump(self) -> dict[str, Json]:
         """All values by name, as nested lists: JSON."""
@@ -140,8 +150,8 @@ class CokrigingModel(Model):
     def correlation(self, level: int) -> float:
         """Correlation over x between an observation at a level, its noise included, and the target f_{L-1}(x).
 
-        0: the level predicts nothing. The level constants do not count (they are the same for all x); the variance of the
-        mean's slope over the training inputs counts as a part of the lowest level's.
+        0: the level predicts nothing. The level constants do not count (they are the same for all x); the variance of
+        the means over the training inputs counts as a part of their levels'.
         """
         with torch.no_grad():
             kernel, mean = self.parameters_of.kernel, self.parameters_of.mean
@@ -149,6 +159,8 @@ class CokrigingModel(Model):
             variance = kernel.signal_variance()
             if score.shape[-1]:
                 variance[0] += mean.slope.square() * score.var(-1, unbiased=False).mean()
+                if len(mean.growth):
+                    variance[1:] += mean.growth.square() * mean.size(self.train_X).var(-1, unbiased=False).mean()
             coupling = kernel.coupling()
             here, target = coupling[level], coupling[-1]
             total = (here.square() * variance).sum() + self.noise[level]

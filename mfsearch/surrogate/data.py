@@ -22,6 +22,7 @@ class InputBlocks:
         scores: Columns with the normal scores of the score rungs.
         missing: Indicator columns, 1 where a score is missing (and the score itself 0).
         trusted: Those of `scores` of which more is known to be better: the mean may rise with them.
+        capacity: Those of `scores` that measure size: larger networks gain more from longer training.
     """
 
     numeric: tuple[int, ...] = ()
@@ -29,6 +30,7 @@ class InputBlocks:
     scores: tuple[int, ...] = ()
     missing: tuple[int, ...] = ()
     trusted: tuple[int, ...] = ()
+    capacity: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         used = sorted((*self.numeric, *(column for group in self.categorical for column in group), *self.scores, *self.missing))
@@ -36,17 +38,21 @@ class InputBlocks:
             raise DataError(
                 f"input columns must be 0, 1, 2, ... and each of one kind; got {used}. Build them with InputBlocks.from_layout."
             )
-        if stray := sorted(set(self.trusted) - set(self.scores)):
-            raise DataError(f"trusted columns must be score columns; got {stray} with scores in columns {list(self.scores)}.")
+        for name, columns in (("trusted", self.trusted), ("capacity", self.capacity)):
+            if stray := sorted(set(columns) - set(self.scores)):
+                raise DataError(f"{name} columns must be score columns; got {stray} with scores in columns {list(self.scores)}.")
 
     @classmethod
-    def from_layout(cls, layout: InputLayout, trusted: Sequence[bool] = (), indicators: int = 0) -> InputBlocks:
+    def from_layout(
+        cls, layout: InputLayout, trusted: Sequence[bool] = (), indicators: int = 0, capacity: Sequence[bool] = ()
+    ) -> InputBlocks:
         """Columns in the order encoding, scores, missing-indicators.
 
         Args:
             layout: Layout of the space's encoding.
             trusted: One entry a score column: whether more of it is known to be better.
             indicators: Number of missing-indicator columns (one a score column, or one a score rung: whatever is of use).
+            capacity: One entry a score column: whether it measures size. Empty: none does.
         """
         first = layout.width
         scores = tuple(range(first, first + len(trusted)))
@@ -56,6 +62,7 @@ class InputBlocks:
             scores=scores,
             missing=tuple(range(first + len(trusted), first + len(trusted) + indicators)),
             trusted=tuple(column for column, rises in zip(scores, trusted, strict=True) if rises),
+            capacity=tuple(column for column, size in zip(scores, capacity or [False] * len(scores), strict=True) if size),
         )
 
     @property

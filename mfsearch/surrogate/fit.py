@@ -29,6 +29,7 @@ def fit_cokriging(
     start: Mapping[str, Json] | None = None,
     *,
     shared: Sequence[bool] | None = None,
+    saturating: bool = False,
     refit: bool = True,
     evaluations: int = 40,
 ) -> CokrigingModel:
@@ -41,6 +42,8 @@ def fit_cokriging(
         start: `CokrigingModel.hyperparameters` of an earlier fit, to begin from. Begins from the prior instead where that is
             better, or where its shapes are of other inputs.
         shared: For each level, whether it measures the same quantity as the target: its rho is then near 1. None: all do.
+        saturating: Whether values are accuracies: of what a lower level tells apart, less is left at the target, and size tells
+            more than it does there. rho then begins below 1, and the growth with size above 0.
         refit: False takes `start` as it is (the prior without `start`) and only conditions on the data.
         evaluations: Most evaluations of the marginal likelihood.
 
@@ -52,8 +55,10 @@ def fit_cokriging(
     if len(data) and int(data.levels.max()) >= levels:
         raise DataError(f"levels in X must be below {levels}; got level {int(data.levels.max())}.")
     data = data.by_level()
-    parameters = Hyperparameters(CokrigingKernel(blocks, levels), ScoreMean(blocks.trusted), LevelNoise(levels))
-    prior = Prior(parameters, blocks, shared or (True,) * levels)
+    parameters = Hyperparameters(
+        CokrigingKernel(blocks, levels), ScoreMean(blocks.trusted, blocks.capacity, levels), LevelNoise(levels)
+    )
+    prior = Prior(parameters, blocks, shared or (True,) * levels, saturating)
     given = None if start is None else prior.read(start)
     if start is not None and given is None and not refit:
         raise DataError("hyper-parameters taken as they are must be of the same inputs and levels; these are not. Fit again.")
@@ -94,7 +99,9 @@ class Prior:
     needed there to hold 92% of the cells after six target runs; smaller ones trust a lower level too much.
     """
 
-    def __init__(self, parameters: Hyperparameters, blocks: InputBlocks, shared: Sequence[bool]) -> None:
+    def __init__(
+        self, parameters: Hyperparameters, blocks: InputBlocks, shared: Sequence[bool], saturating: bool = False
+    ) -> None:
         self.parameters = list(parameters.parameters())
         self.names = [name for name, _ in parameters.named_parameters()]
         self.shapes = [parameter.shape for parameter in self.parameters]
@@ -109,7 +116,8 @@ class Prior:
             return torch.tensor([lowest] + [above] * (levels - 1), dtype=torch.float64).log()
 
         same = [bool(shared[level] and shared[level - 1]) for level in range(1, levels)]
-        rho = torch.tensor([(1.0, 0.4) if near else (0.7, 0.5) for near in same], dtype=torch.float64).reshape(-1, 2)
+        near = (0.7, 0.4) if saturating else (1.0, 0.4)
+        rho = torch.tensor([near if alike else (0.7, 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
         noise = torch.tensor([0.05] * (levels - 1) + [0.02], dtype=torch.float64).log()
         table: dict[str, tuple[Tensor | float, Tensor | float]] = {
             "kernel.log_score_variance": (rising(*score), 1.0),
@@ -120,6 +128,7 @@ class Prior:
             "kernel.rho": (rho[:, 0], rho[:, 1]),
             "mean.constant": (0.0, 0.5),
             "mean.slope": (0.4, 0.2),
+            "mean.growth": (0.12 if saturating else 0.0, 0.06),
             "noise.log_variance": (noise, 1.0),
         }
         self._mean, self._sd = (self._flat([table[name][part] for name in self.names]) for part in (0, 1))

@@ -42,8 +42,8 @@ class Rung(AbstractEvaluation):
 
     signal = "val_accuracy"
 
-    def __init__(self, name: str, cost: float) -> None:
-        self.name, self.cost = name, cost
+    def __init__(self, name: str, cost: float, deterministic: bool = False) -> None:
+        self.name, self.cost, self.deterministic = name, cost, deterministic
 
     def expected_cost(self, architecture: Architecture) -> float:
         return self.cost
@@ -59,6 +59,12 @@ def convs(architecture: Architecture) -> float:
 @pytest.fixture(scope="session")
 def space() -> NASBench201Space:
     return NASBench201Space()
+
+
+@pytest.fixture
+def table_ladder() -> FidelityLadder:
+    """Rungs whose target is a table: what was observed there is what is sought."""
+    return FidelityLadder([Proxy(), Rung("low", 1.0), Rung("full", 10.0, deterministic=True)])
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
 from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
+from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.records import Architecture, EvaluationQuery
 from mfsearch.spaces.nasbench201 import NASBench201Space
 
@@ -84,3 +85,35 @@ def test_a_useless_level_is_noticed(make: Callable[..., State], members: list[Ar
     ]
     blind = Belief(make(scored=members, observations=noisy), {})
     assert abs(blind.model.correlation(0)) < abs(Belief(state, {}).model.correlation(0))
+
+
+def test_at_a_deterministic_target_what_was_observed_is_known(
+    make: Callable[..., State], members: list[Architecture], table_ladder: FidelityLadder
+) -> None:
+    seen = [(a, "low") for a in members[:25]] + [(a, "full") for a in members[20:28]]
+    noisy = Belief(make(seen=seen, scored=members), {})
+    exact = Belief(make(seen=seen, scored=members, ladder=table_ladder), {})
+    for a in members[20:28]:
+        centre, (low, high) = exact.shown(a, 1)
+        assert centre == pytest.approx(truth(a), abs=1e-6)
+        assert high - low < 1e-3
+    unseen = members[40:50]
+    means, variances = exact.mean_variance(unseen, 1)
+    before, narrower = noisy.mean_variance(unseen, 1)
+    assert means == pytest.approx(before)
+    assert variances == pytest.approx(narrower + noisy.model.noise[1].item())  # the noise is a part of what is sought
+
+
+def test_an_observed_row_has_nothing_more_to_tell_and_an_unseen_one_all_of_its_own(
+    make: Callable[..., State], members: list[Architecture], table_ladder: FidelityLadder
+) -> None:
+    seen = [(a, "low") for a in members[:25]] + [(a, "full") for a in members[20:28]]
+    belief = Belief(make(seen=seen, scored=members, ladder=table_ladder), {})
+    best = max(members[20:28], key=truth)
+    (other,) = [a for a in members[40:] if a.genotype.count("nor_conv_3x3") == best.genotype.count("nor_conv_3x3")][:1]
+    gradient = belief.gradient([best, other])
+    mean, variance = belief.mean_variance([best, other], 1)
+    distance, spread = mean[1] - mean[0], np.sqrt(variance[1])
+    z = -abs(distance) / spread
+    expected = spread * (norm.pdf(z) + z * norm.cdf(z))  # expected improvement of a known line and an unknown one
+    assert belief.gains(gradient, [other], 1)[0] == pytest.approx(expected, rel=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,3 +129,25 @@ def test_same_state_same_proposal(make: Callable[..., State], members: list[Arch
 def test_options_are_checked(option: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"{option} must be"):
         CostAware(**{option: value})  # type: ignore[arg-type]
+
+
+def test_the_first_target_run_is_judged_with_a_second_one(make: Callable[..., State], members: list[Architecture]) -> None:
+    """Alone it only places the level: two of them pay, where the budget has room for two."""
+    everything = {(a.key, "low") for a in members}  # the lower level has nothing left to tell
+    state = warm(make, members, low=6, free=1000.0, total=1000.0)
+    state = replace(state, excluded=state.excluded | everything)
+    (query,) = CostAware(insurance=0, grow_every=0).propose(state, 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
+    assert query.rung == "full"
+    assert "second run" in str(query.why["reason"])
+    assert query.why["cost"] == pytest.approx(20.0)
+    (alone,) = CostAware(insurance=0, grow_every=0).propose(replace(state, free=15.0), 1, RNG(0)).queries
+    assert isinstance(alone, EvaluationQuery)
+    assert "second run" not in str(alone.why["reason"])
+
+
+def test_a_small_budget_is_not_spent_on_random_evaluations(make: Callable[..., State], members: list[Architecture]) -> None:
+    first = CostAware(initial=4, initial_share=0.3).propose(make(scored=members, free=8.0, total=10.0), 9, RNG(0))
+    assert len(first.queries) == 3  # three of one second each in three tenths of 10 s
+    poor = CostAware(initial=4, initial_share=0.3).propose(make(scored=members, free=4.0, total=4.0), 9, RNG(0))
+    assert len(poor.queries) == 2

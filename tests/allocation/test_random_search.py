@@ -33,3 +33,8 @@ def test_nothing_affordable(make: Callable[..., State]) -> None:
     proposal = RandomSearch().propose(make(free=5.0), 1, np.random.default_rng(0))
     assert not proposal.queries
     assert "affordable" in proposal.reason
+
+
+def test_another_rung(make: Callable[..., State]) -> None:
+    queries = RandomSearch(rung="low").propose(make(), 3, np.random.default_rng(0)).queries
+    assert [q.rung for q in queries] == ["low"] * 3

@@ -19,6 +19,12 @@ def test_the_end_of_a_run_says_all_that_matters(history, recommendation):
     assert lines[-1] == "  mfsearch export toy-1 --out DIR"
 
 
+def test_what_was_searched_is_said_where_it_is_known(history, recommendation):
+    known = answer_lines(summarise("toy-1", history.state, recommendation, about="A toy."))
+    assert "  searched            A toy." in known
+    assert not any("searched" in line for line in answer_lines(summarise("toy-1", history.state, recommendation)))
+
+
 def test_without_an_answer_nothing_is_exported(new_history):
     lines = answer_lines(summarise("toy-1", new_history().state, None))
     assert lines[0] == "No evaluation succeeded: there is nothing to recommend."

@@ -89,6 +89,11 @@ def test_the_report_answers_first(history, recommendation):
     assert "mfsearch export toy-1 --out DIR" in head
 
 
+def test_the_report_says_what_was_searched(history, recommendation):
+    assert "- what was searched: A toy" in to_markdown(summarise("toy-1", history.state, recommendation, about="A toy"))
+    assert "searched:" not in to_markdown(summarise("toy-1", history.state, recommendation))
+
+
 def test_every_table_of_the_report_is_whole(history, recommendation):
     page = Cells(READER.render(to_markdown(summarise("toy-1", history.state, recommendation, {"python": "3"}))))
     by_width = [len(row) for row in page.rows]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import itertools
@@ -201,3 +202,80 @@ def test_enumerating_is_fast() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert float(done.stdout) < 1.0
+
+
+def measured(n: int = 400) -> list[str]:
+    """Some cells in an order of its own, several of one class among them."""
+    every = [cell_string(ops) for ops in itertools.product(OPERATIONS, repeat=6)]
+    return [every[i] for i in np.random.default_rng(1).permutation(len(every))[:n]]
+
+
+def test_of_measured_cells_the_first_represents_its_class() -> None:
+    cells = measured()
+    space = NASBench201Space(cells)
+    classes: dict[str, list[str]] = {}
+    for text in cells:
+        classes.setdefault(SPACE.canonical(SPACE.parse(text)).key, []).append(text)
+    assert max(map(len, classes.values())) > 1
+    assert [a.key for a in space.enumerate()] == [group[0] for group in classes.values()]
+    for group in classes.values():
+        assert {space.canonical(space.parse(text)).key for text in group} == {group[0]}
+        assert [a.key for a in space.members(space.parse(group[-1]))] == group
+
+
+def test_measured_cells_are_drawn_uniformly() -> None:
+    cells = measured(40)
+    space = NASBench201Space(cells)
+    drawn = [a.key for a in space.sample(8_000, np.random.default_rng(0))]
+    for a in space.enumerate():
+        share = len(space.members(a)) / 40
+        assert abs(drawn.count(a.key) / 8_000 - share) < 5 * np.sqrt(share * (1 - share) / 8_000)
+
+
+def test_neighbours_of_measured_cells_are_measured() -> None:
+    space = NASBench201Space(measured())
+    place = {a: i for i, a in enumerate(space.enumerate())}
+    for architecture in space.enumerate()[:40]:
+        expected = set()
+        for member in space.members(architecture):
+            for edge, operation in itertools.product(range(6), OPERATIONS):
+                changed = [str(op) for op in member.genotype]
+                changed[edge] = operation
+                with contextlib.suppress(SpaceError):
+                    expected.add(space.canonical(SPACE.architecture(changed)))
+        found = space.neighbours(architecture)
+        assert set(found) == expected - {architecture}
+        assert found == sorted(found, key=place.__getitem__)
+
+
+def test_cells_that_were_not_measured_are_refused() -> None:
+    cells = measured()
+    other = next(cell_string(ops) for ops in itertools.product(OPERATIONS, repeat=6) if cell_string(ops) not in cells)
+    space = NASBench201Space(cells)
+    for refused in (
+        lambda: space.parse(other),
+        lambda: space.canonical(SPACE.parse(other)),
+        lambda: space.encode([SPACE.parse(other)]),
+    ):
+        with pytest.raises(SpaceError) as error:
+            refused()
+        assert "must be one of the 400 cells that the table has measured; got " in str(error.value)
+    with pytest.raises(SpaceError, match="the cells of a space must be at least one, each once; got none. Mend the table."):
+        NASBench201Space([])
+    with pytest.raises(SpaceError, match="each once; got 2 with 1 for the second time"):
+        NASBench201Space(cells[:1] * 2)
+    with pytest.raises(SpaceError, match="must have 3 nodes"):
+        NASBench201Space(["x"])
+
+
+@needs_data
+def test_the_benchmarks_index_decides() -> None:
+    """All cells in the benchmark's order: the lowest index of a class represents it."""
+    with gzip.open(Path(os.environ["MFSEARCH_DATA"]) / "nasbench201.csv.gz", "rt") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
+    first: dict[str, str] = {}
+    for row in rows:
+        first.setdefault(row["isomorph"], row["arch"])
+    space = NASBench201Space([row["arch"] for row in rows])
+    assert [a.key for a in space.enumerate()] == list(first.values())
+    assert all(space.canonical(space.parse(row["arch"])).key == first[row["isomorph"]] for row in rows[::50])

@@ -13,7 +13,9 @@ from mfsearch.surrogate.cokriging import Hyperparameters, LevelNoise, ScoreMean
 from mfsearch.surrogate.data import InputBlocks
 from mfsearch.surrogate.kernel import CokrigingKernel
 
-BLOCKS = InputBlocks(numeric=(0, 1), categorical=((2, 3, 4), (5, 6)), scores=(7, 8, 9), missing=(10,), trusted=(7, 9))
+BLOCKS = InputBlocks(
+    numeric=(0, 1), categorical=((2, 3, 4), (5, 6)), scores=(7, 8, 9), missing=(10,), trusted=(7, 9), capacity=(8, 9)
+)
 
 
 def matern(distance):
@@ -69,7 +71,11 @@ class Textbook:
     def mean(self, A):
         trusted = list(self.blocks.trusted)
         score = A[:, trusted].mean(1) if trusted else np.zeros(len(A))
-        return np.array([self.C[int(a[-1]), 0] for a in A]) * (self.h["mean.constant"] + self.h["mean.slope"] * score)
+        capacity = list(self.blocks.capacity)
+        size = A[:, capacity].mean(1) if capacity else np.zeros(len(A))
+        own = [np.full(len(A), self.h["mean.constant"]) + self.h["mean.slope"] * score]
+        own += [growth * size for growth in np.atleast_1d(self.h["mean.growth"])]
+        return np.array([sum(self.C[int(a[-1]), level] * mean[i] for level, mean in enumerate(own)) for i, a in enumerate(A)])
 
     def noise(self, A, jitter):
         return np.exp(self.h["noise.log_variance"])[A[:, -1].astype(int)] + jitter
@@ -114,7 +120,9 @@ def hyper():
 
     def make(blocks, levels, seed=0, constant_variance=25.0):
         parameters = Hyperparameters(
-            CokrigingKernel(blocks, levels, constant_variance), ScoreMean(blocks.trusted), LevelNoise(levels)
+            CokrigingKernel(blocks, levels, constant_variance),
+            ScoreMean(blocks.trusted, blocks.capacity, levels),
+            LevelNoise(levels),
         )
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():

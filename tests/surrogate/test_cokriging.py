@@ -220,7 +220,8 @@ def test_without_target_data_the_level_below_decides_and_the_interval_is_wide(bl
     Q[:, -1] = 1.0
     high, high_variance = model.mean_variance(Q)
     rho = parameters.kernel.rho.detach()[0]
-    torch.testing.assert_close(high, rho * low, atol=1e-10, rtol=0)
+    growth = parameters.mean.growth.detach()[0] * Q[:, list(blocks.capacity)].mean(1)
+    torch.testing.assert_close(high, rho * low + growth, atol=1e-10, rtol=0)
     discrepancy = parameters.kernel.signal_variance().detach()[1] + 25.0
     torch.testing.assert_close(high_variance, rho**2 * low_variance + discrepancy, atol=1e-10, rtol=0)
 
@@ -244,7 +245,9 @@ def test_correlation_is_that_of_a_noisy_observation_with_the_target_before_any_d
     book = textbook(model.hyperparameters, blocks, 3, 0.0)
     at = [np.r_[X[0, :-1].numpy(), level] for level in range(3)]
     spread = X[:, [7, 9]].mean(1).var(unbiased=False).item() * parameters.mean.slope.item() ** 2
+    size = X[:, list(blocks.capacity)].mean(1).var(unbiased=False).item() * parameters.mean.growth.detach().numpy() ** 2
     prior = book.K(at, at) + spread * np.outer(book.C[:, 0], book.C[:, 0])
+    prior += sum(size[level - 1] * np.outer(book.C[:, level], book.C[:, level]) for level in (1, 2))
     for level in range(3):
         expected = prior[level, 2] / np.sqrt((prior[level, level] + model.noise[level].item()) * prior[2, 2])
         assert model.correlation(level) == pytest.approx(expected, abs=1e-10)

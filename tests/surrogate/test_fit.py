@@ -41,7 +41,7 @@ def log_likelihood(parameters, data):
 
 
 def test_objective_and_gradient_agree_with_torch_distributions_and_finite_differences(blocks, draw):
-    parameters = Hyperparameters(CokrigingKernel(blocks, 3), ScoreMean(blocks.trusted), LevelNoise(3))
+    parameters = Hyperparameters(CokrigingKernel(blocks, 3), ScoreMean(blocks.trusted, blocks.capacity, 3), LevelNoise(3))
     prior = Prior(parameters, blocks, (True, True, False))
     data = TrainingData(draw(20, 3), torch.randn(20, 1, dtype=torch.float64)).by_level()
     objective = MapObjective(parameters, prior, data)
@@ -207,3 +207,17 @@ def test_fitting_and_predicting_are_fast_enough(draw, blocks):
     model = fit_cokriging(TrainingData(X, y), blocks, 2)
     model.mean_variance(draw(15_625, 2, 1))
     assert time.process_time() - began < 2.0
+
+
+def test_accuracies_saturate_and_size_pays_with_longer_training(draw, blocks):
+    """Without target data the prior decides: less of the difference is left at the target, and the larger network gains."""
+    X = draw(30, 2, level=0)
+    y = torch.sin(3 * X[:, :1]) + X[:, 7:8]
+    Q = draw(2, 2, seed=5, level=1)
+    Q[1] = Q[0]
+    Q[1, 8] += 1.0  # one of the two capacity columns, and not a trusted one
+    for saturating, rho, growth in ((False, 1.0, 0.0), (True, 0.7, 0.12)):
+        model = fit_cokriging(TrainingData(X, y), blocks, 2, saturating=saturating)
+        assert model.parameters_of.kernel.rho.item() == pytest.approx(rho, abs=1e-6)
+        gained = model.parameters_of.prior_mean(Q)[1] - model.parameters_of.prior_mean(Q)[0]
+        assert gained.item() == pytest.approx(growth / 2, abs=1e-6)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mfsearch.allocation import POLICIES
 from mfsearch.allocation.base import AbstractPolicy
 from mfsearch.testing.policies import PolicyContract
+
+# Smaller than the defaults where these would take minutes: the contract is the same.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "botorch_mes": {"pool": 100, "candidates": 10, "low": 60, "high": 6},
+    "mfasc": {"candidates": 100},
+}
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -16,4 +24,4 @@ class TestEveryPolicy(PolicyContract):
         self.name = name
 
     def make(self) -> AbstractPolicy:
-        return POLICIES[self.name]()
+        return POLICIES[self.name](**OPTIONS.get(self.name, {}))

@@ -1,0 +1,134 @@
+"""What is compared: labels, each of them a policy with its options."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pydantic import JsonValue, ValidationError
+
+from mfsearch.allocation import POLICIES
+from mfsearch.allocation.base import AbstractPolicy
+from mfsearch.build import build_policy
+from mfsearch.config import Component, StudyConfig
+from mfsearch.errors import ConfigError
+from mfsearch.fidelities.ladder import FidelityLadder
+from mfsearch.records import Json
+from mfsearch.yamltext import parse_yaml
+
+METHODS: dict[str, tuple[str, dict[str, Json]]] = {
+    "cost_aware": ("cost_aware", {}),
+    "random": ("random", {}),
+    "random_low": ("random", {"rung": "low"}),
+    "evolution": ("regularised_evolution", {}),
+    "evolution_low": ("regularised_evolution", {"rung": "low"}),
+    "evolution_proxies": ("regularised_evolution", {"rung": "low", "warm_start": 1000}),
+    "evolution_proxies_6000": ("regularised_evolution", {"rung": "low", "warm_start": 6000}),
+    "local_search": ("local_search", {}),
+    "local_search_low": ("local_search", {"rung": "low"}),
+    "local_search_proxies": ("local_search", {"rung": "low", "warm_start": 1000}),
+    "successive_halving": ("successive_halving", {}),
+    "hyperband": ("hyperband", {}),
+    "asha": ("asha", {}),
+    "mfkd_published": ("mfkd", {}),
+    "mfkd_scaled": ("mfkd", {"share": 0.4}),
+    "mfasc_published": ("mfasc", {}),
+    "mfasc_scaled": ("mfasc", {"share": 0.4}),
+    "gp": ("gp", {}),
+    "gp_low": ("gp", {"rung": "low"}),
+    "gp_proxies": ("gp", {"proxies": True}),
+    "gp_proxies_low": ("gp", {"proxies": True, "rung": "low"}),
+    "botorch_mes": ("botorch_mes", {}),
+}
+"""Label -> policy and options. The rungs `low` and `target` are the problem's first and last evaluation."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of a comparison.
+
+    Attributes:
+        label: As the user wrote it; names it in every result.
+        policy: Name in `POLICIES`.
+        options: Arguments of the policy.
+    """
+
+    label: str
+    policy: str
+    options: Mapping[str, Json]
+
+    def on(self, ladder: FidelityLadder) -> Method:
+        """The same method with `low` and `target` replaced by the names of the ladder's rungs."""
+        places = {"low": ladder.evaluations[0].name, "target": ladder.target.name}
+        names = {rung.name for rung in ladder}
+        options = dict(self.options)
+        rung = options.get("rung")
+        if isinstance(rung, str) and rung not in names:
+            options["rung"] = places.get(rung, rung)
+        return Method(self.label, self.policy, options)
+
+    def build(self) -> AbstractPolicy:
+        """A new policy.
+
+        Raises:
+            ConfigError: If it does not know an option.
+        """
+        # A study's config is what `build_policy` reads; the problem in it is not looked at.
+        component = Component(use=self.policy, options=cast(dict[str, JsonValue], dict(self.options)))
+        return build_policy(StudyConfig(problem=Component(use="any"), policy=component))
+
+
+def parse_methods(text: str) -> tuple[Method, ...]:
+    """Methods as the command line names them: `cost_aware,random,cost_aware:insurance=0;reserve=0.1`.
+
+    Args:
+        text: Labels or policies, separated by commas, each with options after a colon, separated by semicolons; values are YAML.
+
+    Raises:
+        ConfigError: If a name is unknown, an option cannot be read, or a label comes twice.
+    """
+    methods = tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
+    if not methods:
+        raise ConfigError("--methods must name at least one method; got none. Write for example cost_aware,random.")
+    labels = [method.label for method in methods]
+    if doubles := sorted({label for label in labels if labels.count(label) > 1}):
+        raise ConfigError(f"--methods must name every method once; got {', '.join(doubles)} more than once.")
+    return methods
+
+
+def _parse(text: str) -> Method:
+    name, _, written = text.partition(":")
+    known = [*METHODS, *(policy for policy in POLICIES if policy not in METHODS)]
+    if name not in known or METHODS.get(name, (name,))[0] not in POLICIES:
+        usable = [label for label in known if METHODS.get(label, (label,))[0] in POLICIES]
+        raise ConfigError(f"a method must be one of {', '.join(usable)}; got {name!r}. {_hint(name, usable)}")
+    policy, options = METHODS.get(name, (name, {}))
+    return Method(text, policy, {**options, **parse_options(written, text)})
+
+
+def parse_options(written: str, label: str) -> dict[str, Json]:
+    """Options as `name=value;name=value`; values are YAML.
+
+    Raises:
+        ConfigError: If one has another form.
+    """
+    options: dict[str, Json] = {}
+    for part in written.split(";") if written else ():
+        name, equals, value = part.partition("=")
+        if not (equals and name.strip()):
+            raise ConfigError(f"options must be NAME=VALUE, separated by semicolons; got {part!r} in {label!r}. Mend it.")
+        options[name.strip()] = cast(Json, parse_yaml(value, label)[0])
+    try:
+        Component(use="any", options=options)
+    except ValidationError as error:
+        raise ConfigError(
+            f"options must be plain finite values; got {written!r} ({error.errors()[0]['msg']}). Mend it."
+        ) from None
+    return options
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else "Choose one of them."

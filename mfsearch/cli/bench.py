@@ -1,0 +1,83 @@
+"""`mfsearch bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mfsearch.errors import BudgetError, MissingExtraError
+from mfsearch.units import parse_duration
+
+
+@click.command()
+@click.argument("problem")
+@click.option(
+    "--methods",
+    required=True,
+    metavar="A,B,...",
+    help="What to compare: labels or policies, options after a colon, as in cost_aware:insurance=0;reserve=0.1.",
+)
+@click.option("--budget", required=True, metavar="TIME", help="Device time of every run: 4gpu-hours, 90min.")
+@click.option("--seeds", type=click.IntRange(min=1), default=50, show_default=True, help="Runs of every method.")
+@click.option("--first-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the first run.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for all results.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time, one thread each.")
+@click.option(
+    "--recommend",
+    "rule",
+    type=click.Choice(["predicted", "evaluated"]),
+    help="Which architectures may be recommended. Default: the problem's rule.",
+)
+@click.option("--at", metavar="TIME,...", help="Earlier points of the same runs to report as well, as in 1gpu-hours,2gpu-hours.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object on the last line of standard output.")
+def bench(
+    problem: str,
+    methods: str,
+    budget: str,
+    seeds: int,
+    first_seed: int,
+    out: Path,
+    jobs: int,
+    rule: str | None,
+    at: str | None,
+    as_json: bool,
+) -> None:
+    """Compare methods on a problem with known truth, at equal cost, over many seeds.
+
+    Go on with a stopped bench by the same command: finished runs are kept in the folder.
+    """
+    seconds = parse_duration(budget).seconds
+    points = sorted({parse_duration(part).seconds for part in at.split(",") if part.strip()}) if at else []
+    if points and points[-1] >= seconds:
+        raise BudgetError(
+            f"--at must name points before the end of the budget, {budget}; got {at}. Raise --budget, or leave it out."
+        )
+    try:
+        from mfsearch.bench.plots import draw
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "bench", "mfsearch bench") from error
+
+    from mfsearch.bench.batch import Plan, load_problem, run_batch
+    from mfsearch.bench.files import write_results
+    from mfsearch.bench.methods import parse_methods
+    from mfsearch.cli.output import note, write_json
+    from mfsearch.report.files import make_folder
+    from mfsearch.store.location import home
+
+    parsed = parse_methods(methods)
+    loaded = load_problem(problem, home())
+    plan = Plan(
+        problem,
+        parsed,
+        seconds,
+        range(first_seed, first_seed + seeds),
+        "predicted" if (rule or loaded.recommend) == "predicted" else "evaluated",
+        make_folder(out),
+        home(),
+    )
+    table = run_batch(plan, jobs, note)
+    summary = write_results(plan, table, points, draw)
+    click.echo((plan.out / "table.md").read_text(encoding="utf-8"), nl=False)
+    if as_json:
+        write_json({"out": str(plan.out), "summary": summary})

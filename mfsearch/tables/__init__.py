@@ -1,0 +1,1 @@
+"""Tables of measured architectures, and the importers of other people's formats."""
