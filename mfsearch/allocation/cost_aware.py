@@ -201,7 +201,7 @@ class CostAware(AbstractPolicy):
             worth[rung.name] = float(query.why["gain_per_second"])  # type: ignore[arg-type]
             if best is None or worth[rung.name] > worth[best.rung]:
                 best = query
-        if last > 0 and best is not None and at_target and not self._at_target(state, chosen):
+        if best is not None and best.rung != target and at_target and not self._at_target(state, chosen):
             pair = self._pair(state, belief, gradient, [members[i] for i in at_target], free)
             if pair is not None:
                 worth[target] = float(pair.why["gain_per_second"])  # type: ignore[arg-type]

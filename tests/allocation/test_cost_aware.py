@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,18 +131,17 @@ def test_options_are_checked(option: str, value: float) -> None:
 
 
 def test_the_first_target_run_is_judged_with_a_second_one(make: Callable[..., State], members: list[Architecture]) -> None:
-    """Alone it only places the level: two of them pay, where the budget has room for two."""
-    everything = {(a.key, "low") for a in members}  # the lower level has nothing left to tell
-    state = warm(make, members, low=6, free=1000.0, total=1000.0)
-    state = replace(state, excluded=state.excluded | everything)
-    (query,) = CostAware(insurance=0, grow_every=0).propose(state, 1, RNG(0)).queries
-    assert isinstance(query, EvaluationQuery)
-    assert query.rung == "full"
-    assert "second run" in str(query.why["reason"])
-    assert query.why["cost"] == pytest.approx(20.0)
-    (alone,) = CostAware(insurance=0, grow_every=0).propose(replace(state, free=15.0), 1, RNG(0)).queries
-    assert isinstance(alone, EvaluationQuery)
-    assert "second run" not in str(alone.why["reason"])
+    """Alone it only places the level; the gain of both is that of the second one, given the first, for the price of two."""
+    state = warm(make, members, low=12)
+    belief = Belief(state, {})
+    gradient = belief.gradient(members)
+    query = CostAware._pair(state, belief, gradient, members[:30], 1000.0)
+    assert query is not None
+    assert (query.architecture, query.rung, query.why["cost"]) == (members[0], "full", pytest.approx(20.0))
+    given = DiscreteKnowledgeGradient(belief.model, belief.inputs(members, 1), belief.inputs(members[:1], 1))
+    assert query.why["gain"] == pytest.approx(belief.gains(given, members[1:30], 1).max())
+    assert query.why["gain"] > belief.gains(belief.gradient(members), members[:1], 1)[0]
+    assert CostAware._pair(state, belief, gradient, members[:30], 15.0) is None  # no room for two
 
 
 def test_a_small_budget_is_not_spent_on_random_evaluations(make: Callable[..., State], members: list[Architecture]) -> None:
