@@ -23,7 +23,10 @@ from mfsearch.surrogate.warp import Scaling, ValueWarp
 _ALWAYS = 12  # observations up to which the hyper-parameters are fitted at every step
 _GROWTH = 1.15  # after that they are fitted anew whenever the data have grown by this factor
 _ENOUGH = 6  # target observations from which a level can be called useless
+_POOL = 100  # lists from this length on are taken for pools, whose figures are asked for again
 _INTERVAL = 1.959964  # two-sided 95% of a normal
+
+Vector = NDArray[np.float64]
 
 
 class Belief:
@@ -42,6 +45,8 @@ class Belief:
     def __init__(self, state: State, cache: dict[str, NDArray[np.float64]], fit: bool = True) -> None:
         self._state = state
         self._features = Features(state, cache)
+        self._stacked: list[tuple[Sequence[Architecture], NDArray[np.float64]]] = []
+        self._predicted: list[tuple[Sequence[Architecture], int, Vector, Vector]] = []
         levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
         done = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
         level = np.array([levels[o.query.rung] for o in done])
@@ -88,7 +93,7 @@ class Belief:
 
         That is the function without noise; at a deterministic target the value itself, known where it was observed.
         """
-        mean, variance = (figure.numpy() for figure in self.model.mean_variance(self.inputs(architectures, level)))
+        mean, variance = self._posterior(architectures, level)
         if self._realised is None or level < len(self._levels) - 1:
             return mean, variance
         known = self.realised(architectures)
@@ -108,7 +113,7 @@ class Belief:
 
     def upper(self, architectures: Sequence[Architecture], level: int) -> NDArray[np.float64]:
         """Mean plus one standard deviation at a level, n; what all share in uncertainty is left out."""
-        mean, variance = (figure.numpy() for figure in self.model.mean_variance(self.inputs(architectures, level)))
+        mean, variance = self._posterior(architectures, level)
         bound: NDArray[np.float64] = mean + np.sqrt(np.maximum(variance - variance.min(), 0.0) if level else variance)
         return bound
 
@@ -159,17 +164,43 @@ class Belief:
             X = self._stack([q.architecture for q in queries], np.array([self._levels[q.rung] for q in queries]))
             mean, _ = self.model.mean_variance(X)
             self.model = self.model.condition_on_observations(X, mean[:, None])
+            self._predicted.clear()
 
     def shown(self, architecture: Architecture, level: int) -> tuple[float, tuple[float, float]]:
         """Posterior median and 95% interval in the objective's unit and the user's orientation."""
-        mean, variance = self.mean_variance([architecture], level)
+        centre, low, high = (float(figure[0]) for figure in self.intervals([architecture], level))
+        ends = sorted(self._state.objective.shown(end) for end in (low, high))
+        return self._state.objective.shown(centre), (ends[0], ends[1])
+
+    def intervals(self, architectures: Sequence[Architecture], level: int) -> NDArray[np.float64]:
+        """Posterior medians and ends of the 95% intervals, 3 x n, in the objective's unit, oriented so that more is better."""
+        mean, variance = self.mean_variance(architectures, level)
         spread = _INTERVAL * np.sqrt(variance)
-        centre, low, high = self._scale.backward(np.r_[mean, mean - spread, mean + spread], np.full(3, level))
-        ends = sorted(self._state.objective.shown(float(end)) for end in (low, high))
-        return self._state.objective.shown(float(centre)), (ends[0], ends[1])
+        figures = np.stack([mean, mean - spread, mean + spread])
+        return np.stack([self._scale.backward(row, np.full(len(row), level)) for row in figures])
 
     def _stack(self, architectures: Sequence[Architecture], levels: NDArray[np.int_]) -> Tensor:
-        return torch.from_numpy(np.c_[self._features(architectures), levels.astype(np.float64)])
+        return torch.from_numpy(np.c_[self._encoded(architectures), levels.astype(np.float64)])
+
+    def _encoded(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """Inputs without the level; remembered for the very list that was given, which one decision asks for many times."""
+        for known, inputs in self._stacked:
+            if known is architectures:
+                return inputs
+        inputs = self._features(architectures)
+        if len(architectures) >= _POOL:
+            self._stacked.append((architectures, inputs))
+        return inputs
+
+    def _posterior(self, architectures: Sequence[Architecture], level: int) -> tuple[Vector, Vector]:
+        """Mean and variance of the function without noise; remembered likewise, until the model changes."""
+        for known, at, mean, variance in self._predicted:
+            if known is architectures and at == level:
+                return mean, variance
+        mean, variance = (figure.numpy() for figure in self.model.mean_variance(self.inputs(architectures, level)))
+        if len(architectures) >= _POOL:
+            self._predicted.append((architectures, level, mean, variance))
+        return mean, variance
 
 
 class _Scale:

@@ -90,11 +90,14 @@ class CostAware(AbstractPolicy):
             return Proposal(reason="nothing is known, and no random evaluation is affordable")
         belief = Belief(state, self._encodings)
         memory: dict[str, Json] = {**state.memory, **belief.memory}
-        if growth := self._growth(state, belief, len(done), rng):
+        members = pool(state, belief, rng)
+        if growth := self._growth(state, belief, members, len(done)):
             return Proposal(growth, {**memory, "grown_at": len(done)}, "scores for the neighbours of the most promising")
         chosen: list[EvaluationQuery] = []
         for _ in range(n):
-            choice = self._best(state, belief, chosen, rng)
+            if chosen and not state.ladder.inputs:
+                members = pool(state, belief, rng)
+            choice = self._best(state, belief, members, chosen)
             if choice is None:
                 break
             chosen.append(choice)
@@ -125,7 +128,7 @@ class CostAware(AbstractPolicy):
         new = [a for a in {a.key: a for a in known}.values() if (a.key, rung) not in state.excluded and state.affordable(a, rung)]
         return [EvaluationQuery(a, rung, why={"reason": "at random: the surrogate needs a beginning"}) for a in new[:n]]
 
-    def _growth(self, state: State, belief: Belief, done: int, rng: np.random.Generator) -> list[ScoreQuery]:
+    def _growth(self, state: State, belief: Belief, members: list[Architecture], done: int) -> list[ScoreQuery]:
         """Scores for the neighbours of the most promising architectures, most promising first."""
         grown_at = state.memory.get("grown_at", 0)
         if (
@@ -134,12 +137,11 @@ class CostAware(AbstractPolicy):
             or done - (grown_at if isinstance(grown_at, int) else 0) < self.grow_every
         ):
             return []
-        known = scored_by_all(state)
         cheapest = state.ladder.evaluations[0].name
-        if state.free < 2 * np.median([state.cost(a, cheapest) for a in list(known.values())[:REFERENCE]]):
+        if state.free < 2 * np.median([state.cost(a, cheapest) for a in members[:REFERENCE]]):
             return []  # what is left buys evaluations
-        order = np.argsort(-belief.promise(list(known.values())), kind="stable")
-        members, new = list(known.values()), dict[str, Architecture]()
+        order = np.argsort(-belief.promise(members), kind="stable")
+        known, new = {a.key for a in members}, dict[str, Architecture]()
         for place in order[: self.grow_from]:
             for neighbour in state.space.neighbours(members[place]):
                 if neighbour.key not in known and len(new) < self.grow_by:
@@ -150,9 +152,8 @@ class CostAware(AbstractPolicy):
         return [ScoreQuery(tuple(new.values()), rung.name) for rung in state.ladder.inputs]
 
     def _best(
-        self, state: State, belief: Belief, chosen: list[EvaluationQuery], rng: np.random.Generator
+        self, state: State, belief: Belief, members: list[Architecture], chosen: list[EvaluationQuery]
     ) -> EvaluationQuery | None:
-        members = pool(state, belief, rng)
         taken = state.excluded | {(q.architecture.key, q.rung) for q in chosen}
         spoken_for = sum(state.cost(q.architecture, q.rung) for q in chosen)
         free = state.free - spoken_for

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +13,13 @@ from scipy.stats import norm, spearmanr
 
 from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
+from mfsearch.fidelities.base import Context
 from mfsearch.fidelities.ladder import FidelityLadder
-from mfsearch.records import Architecture, EvaluationQuery
+from mfsearch.problems.base import Problem
+from mfsearch.problems.tabular import tabular
+from mfsearch.records import Architecture, EvaluationQuery, Observation, Status
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.tables.importing import import_nasbench201
 
 
 def truth(a: Architecture) -> float:
@@ -117,3 +124,65 @@ def test_an_observed_row_has_nothing_more_to_tell_and_an_unseen_one_all_of_its_o
     z = -abs(distance) / spread
     expected = spread * (norm.pdf(z) + z * norm.cdf(z))  # expected improvement of a known line and an unknown one
     assert belief.gains(gradient, [other], 1)[0] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared table, imported."""
+    if "MFSEARCH_DATA" not in os.environ:
+        pytest.skip("MFSEARCH_DATA is not set")
+    home, data = tmp_path_factory.mktemp("tables"), Path(os.environ["MFSEARCH_DATA"])
+    import_nasbench201(home, data / "nasbench201.csv.gz", "nasbench201", data / "nasbench201_zero_cost_cifar10.csv.gz")
+    return home
+
+
+def coverage(problem: Problem, make: Callable[..., State], low: int, high: int, seed: int) -> tuple[float, float]:
+    """Share of held-out cells within their 95% interval at the target, of all and of the better half, after a random design."""
+    oracle = problem.oracle
+    assert oracle is not None
+    rng = np.random.default_rng(seed)
+    cells = problem.space.enumerate()
+    assert cells is not None
+    order = [cells[i] for i in rng.permutation(len(cells))]
+    lower, target = problem.ladder.evaluations
+    context = Context(0, np.inf, Path())
+    design = [(a, lower) for a in order[:low]] + [(a, target) for a in order[low : low + high]]
+    observations = [
+        Observation(EvaluationQuery(a, rung.name, id=i), Status.OK, 1.0, rung.evaluate(a, context).values["val_accuracy"])
+        for i, (a, rung) in enumerate(design)
+    ]
+    (proxies,) = problem.ladder.inputs
+    rows = dict(zip((a.key for a in order), proxies.score(order, context).values, strict=True))
+    state = replace(
+        make(ladder=problem.ladder),
+        space=problem.space,
+        objective=problem.objective,
+        observations=observations,
+        scores={proxies.name: rows},
+        architectures={a.key: a for a in order},
+    )
+    belief = Belief(state, {})
+    held_out = order[low + high :][:2000]
+    truth = np.array([oracle.truth(a) for a in held_out])
+    _, lowest, highest = belief.intervals(held_out, 1)
+    hit, better = (lowest <= truth) & (truth <= highest), truth >= np.median(truth)
+    return float(hit.mean()), float(hit[better].mean())
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
+def test_intervals_cover_what_was_held_out(imported: Path, make: Callable[..., State], dataset: str) -> None:
+    """95% intervals at the target, noise included, after a small random design; means over 6 designs."""
+    problem = tabular(imported, "nasbench201", dataset)
+    overall, better = np.mean([coverage(problem, make, 60, 6, seed) for seed in range(6)], axis=0)
+    assert 0.90 <= overall <= 0.98
+    assert better >= 0.90
+
+
+@pytest.mark.xfail(reason="levels differ less among good cells than among bad ones; the model has one size for all", strict=True)
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
+def test_intervals_of_all_designs_fit_both_halves(imported: Path, make: Callable[..., State], dataset: str) -> None:
+    problem = tabular(imported, "nasbench201", dataset)
+    for low, high in ((60, 6), (120, 12), (200, 30)):
+        overall, better = np.mean([coverage(problem, make, low, high, seed) for seed in range(6)], axis=0)
+        assert 0.90 <= overall <= 0.98
+        assert 0.90 <= better <= 0.98
