@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from mfsearch.errors import ConfigError
@@ -54,7 +55,8 @@ class FunctionFidelity(AbstractEvaluation):
         result = self._function(architecture, context)
         seconds = self.expected_cost(architecture) if self.simulated else None
         if isinstance(result, Measurement):
-            return result
+            given = result.seconds is None and self.simulated
+            return replace(result, seconds=seconds) if given else result
         values = result if isinstance(result, Mapping) else {self.signal.removeprefix("-"): float(result)}
         return Measurement(values, seconds, self.noise)
 

@@ -47,6 +47,8 @@ def test_simulated_costs_are_charged_as_they_stand(context: Context) -> None:
     rung = FunctionFidelity("sim", lambda a, c: 1.0, lambda a: 10 * float(str(a.genotype[0])), simulated=True, noise=0.0)
     measurement = rung.evaluate(A, context)
     assert (measurement.seconds, measurement.noise) == (20.0, 0.0)
+    unpriced = FunctionFidelity("m", lambda a, c: Measurement({"val_accuracy": 1.0}), 3.0, simulated=True).evaluate(A, context)
+    assert unpriced == Measurement({"val_accuracy": 1.0}, 3.0)
 
 
 def test_scores(context: Context) -> None:
