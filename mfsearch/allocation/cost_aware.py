@@ -89,7 +89,7 @@ class CostAware(AbstractPolicy):
         if not done:
             return Proposal(reason="nothing is known, and no random evaluation is affordable")
         belief = Belief(state, self._encodings)
-        memory: dict[str, Json] = {**state.memory, **belief.memory}
+        memory: dict[str, Json] = {**state.memory, **belief.memory, "useless": self._found_useless(state, belief)}
         members = pool(state, belief, rng)
         if growth := self._growth(state, belief, members, len(done)):
             return Proposal(growth, {**memory, "grown_at": len(done)}, "scores for the neighbours of the most promising")
@@ -103,6 +103,17 @@ class CostAware(AbstractPolicy):
             chosen.append(choice)
             belief.assume([choice])
         return Proposal(chosen, memory, "" if chosen else "no evaluation that could change the answer is affordable")
+
+    def _found_useless(self, state: State, belief: Belief) -> dict[str, Json]:
+        """Rungs that are not paid for (any more): since when, and how well they agree with the target."""
+        before, last = state.memory.get("useless"), len(state.ladder.levels) - 1
+        known: Mapping[str, Json] = before if isinstance(before, Mapping) else {}
+        return {
+            rung.name: known.get(rung.name)
+            or {"since_seconds": state.total - state.free, "correlation": belief.model.correlation(level)}
+            for level, rung in enumerate(state.ladder.levels)
+            if level < last and belief.useless(level, self.useless)
+        }
 
     def _first_scores(self, state: State, rng: np.random.Generator) -> list[ScoreQuery]:
         unscored = [rung for rung in state.ladder.inputs if not state.scores.get(rung.name)]

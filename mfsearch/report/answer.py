@@ -21,6 +21,7 @@ def answer_lines(summary: Mapping[str, Any], report: str | None = None, weights:
     answer, name = summary["answer"], summary["study"]
     lines = ["No evaluation succeeded: there is nothing to recommend."] if answer is None else _best(summary)
     lines += _spent(summary)
+    lines += [_line("not worth its cost", text) for text in useless_rungs(summary)]
     if summary["stopped"]:
         lines.append(_line("ended because", summary["stopped"]))
     if summary.get("about"):
@@ -31,6 +32,15 @@ def answer_lines(summary: Mapping[str, Any], report: str | None = None, weights:
         lines.append(_line("weights", weights))
     lines += ["Next", f"  mfsearch report {name}", f"  mfsearch resume {name} --budget +10min"]
     return lines if answer is None else [*lines, f"  mfsearch export {name} --out DIR"]
+
+
+def useless_rungs(summary: Mapping[str, Any]) -> list[str]:
+    """One sentence for each rung that the search stopped paying for, because it says too little about the target."""
+    return [
+        f"{rung}, found after {format_seconds(found['since_seconds'])} of the budget: its values correlate by "
+        f"{found['correlation']:.2f} with those at {summary['target']}, so nothing was paid for it since"
+        for rung, found in summary.get("useless", {}).items()
+    ]
 
 
 def _line(label: str, text: str) -> str:

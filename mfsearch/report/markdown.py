@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mfsearch.records import Objective
+from mfsearch.report.answer import useless_rungs
 from mfsearch.report.views import show_figure
 from mfsearch.units import format_seconds
 
@@ -88,6 +89,7 @@ def _answer(summary: Mapping[str, Any]) -> str:
     lines.append(f"- spent: {cost}")
     if summary["stopped"]:
         lines.append(f"- the search ended because {text(summary['stopped'])}")
+    lines += [f"- not worth its cost: {text(sentence)}" for sentence in useless_rungs(summary)]
     if summary.get("about"):
         lines.append(f"- what was searched: {text(summary['about'])}")
     return (

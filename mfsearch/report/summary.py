@@ -56,6 +56,7 @@ def summarise(
             for spent, o in improvements(state)
         ],
         "rungs": _rungs(state),
+        "useless": dict(state.memory.get("useless") or {}),
         "evaluations": _evaluations(state),
         "objective": dict(settings["objective"]),
         "target": target_of(state),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,3 +151,15 @@ def test_a_small_budget_is_not_spent_on_random_evaluations(make: Callable[..., S
     assert len(first.queries) == 3  # three of one second each in three tenths of 10 s
     poor = CostAware(initial=4, initial_share=0.3).propose(make(scored=members, free=4.0, total=4.0), 9, RNG(0))
     assert len(poor.queries) == 2
+
+
+def test_a_useless_rung_is_remembered_with_when_it_was_found(make: Callable[..., State], members: list[Architecture]) -> None:
+    state = warm(make, members, low=30, full=12, free=400.0)
+    strict = CostAware(useless=1.0)  # whatever is not perfect is useless
+    told = strict.propose(state, 1, RNG(0))
+    correlation = Belief(state, {}).model.correlation(0)
+    assert told.memory["useless"] == {"low": {"since_seconds": 600.0, "correlation": pytest.approx(correlation)}}
+    assert all(isinstance(q, EvaluationQuery) and q.rung == "full" for q in told.queries)
+    later = strict.propose(replace(state, free=300.0, memory=told.memory), 1, RNG(0))
+    assert later.memory["useless"] == told.memory["useless"]
+    assert CostAware(useless=0.0).propose(replace(state, memory=told.memory), 1, RNG(0)).memory["useless"] == {}

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from mfsearch.report.answer import answer_lines
+from mfsearch.report.markdown import to_markdown
 from mfsearch.report.summary import summarise
+from mfsearch.store.events import EventKind
 
 
 def test_the_end_of_a_run_says_all_that_matters(history, recommendation):
@@ -37,3 +39,15 @@ def test_what_was_not_evaluated_at_the_target_is_not_called_measured(history, re
     line = next(line for line in answer_lines(summary) if "validation accuracy" in line)
     assert line.endswith("not evaluated at full: it was never evaluated")
     assert "measured" not in line
+
+
+def test_a_useless_rung_is_named_with_when_it_was_found(history, recommendation):
+    known = {"few": {"since_seconds": 12.0, "correlation": 0.114}}
+    history.add(EventKind.SCORED, scores=[], memory={"useless": known}, optimiser_seconds=0.0)
+    summary = summarise("toy-1", history.state, recommendation)
+    assert summary["useless"] == known
+    sentence = (
+        "few, found after 12 s of the budget: its values correlate by 0.11 with those at full, so nothing was paid for it since"
+    )
+    assert f"  not worth its cost  {sentence}" in answer_lines(summary)
+    assert f"- not worth its cost: {sentence}" in to_markdown(summary)
