@@ -1,7 +1,7 @@
 """Seconds of one ask: `cost_aware` against BoTorch's multi-fidelity knowledge gradient, on the same data in the same process.
 
     python benchmarks/ask_latency.py [--sizes 100,300,600] [--repeats 3] [--threads 1] [--skip-botorch] [--botorch-repeats 3]
-                                     [--costs] [--out benchmarks/results/ask_latency.json]
+                                     [--kinds botorch,botorch_discrete,botorch_costs] [--out benchmarks/results/ask_latency.json]
 
 Three levels and six scores on all 6,466 classes of NAS-Bench-201, every one a candidate; values and scores are a synthetic
 function of the cell, so that no table is needed. One ask is the fit of the surrogate and the choice of the next evaluation:
@@ -10,9 +10,12 @@ function of the cell, so that no table is needed. One ask is the fit of the surr
 - `refit`: as in a run when the hyper-parameters are due, starting from those found with 85% of the data;
 - `between`: as in a run otherwise, most asks of a long one: conditioned on the new data alone;
 - `botorch`: SingleTaskMultiFidelityGP, its default fit, qMultiFidelityKnowledgeGradient with 8 fantasies, projected to the target,
-  by `optimize_acqf` with 4 restarts and 64 raw samples over the unit cube and the fidelity. With `--costs` it is weighed by the
-  inverse cost, and the current value is optimised first, as in BoTorch's tutorial (`botorch_costs`); ours does so always.
-  BoTorch's does not have to find a class near its optimal point.
+  by `optimize_acqf` with 4 restarts and 64 raw samples over the unit cube and the fidelity. As `botorch_costs` it is weighed by
+  the inverse cost, and the current value is optimised first, as in BoTorch's tutorial; ours does so always.
+  BoTorch's does not have to find a class near its optimal point;
+- `botorch_discrete`: the same model and fit, and BoTorch's acquisition for lists: qMultiFidelityMaxValueEntropy by
+  `optimize_acqf_discrete` over all classes at all three levels, as ours. It has no knowledge gradient for them: each candidate
+  would need an optimisation of its own.
 
 `--threads` is torch's number for BoTorch; a study asks within one thread whatever torch's number is, and so it does here. Every
 repeat has its own data. Peak memory is the process's, after ours and before BoTorch's part; imports are in it.
@@ -29,9 +32,10 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +45,12 @@ from botorch.acquisition.analytic import PosteriorMean
 from botorch.acquisition.cost_aware import InverseCostWeightedUtility
 from botorch.acquisition.fixed_feature import FixedFeatureAcquisitionFunction
 from botorch.acquisition.knowledge_gradient import qMultiFidelityKnowledgeGradient
+from botorch.acquisition.max_value_entropy_search import qMultiFidelityMaxValueEntropy
 from botorch.acquisition.utils import project_to_target_fidelity
 from botorch.fit import fit_gpytorch_mll
 from botorch.models.cost import AffineFidelityCostModel
 from botorch.models.gp_regression_fidelity import SingleTaskMultiFidelityGP
-from botorch.optim.optimize import optimize_acqf
+from botorch.optim.optimize import optimize_acqf, optimize_acqf_discrete
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from numpy.typing import NDArray
 
@@ -55,7 +60,7 @@ from mfsearch.allocation.features import Features
 from mfsearch.fidelities.base import Context
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularEvaluation, TabularScores
-from mfsearch.records import EvaluationQuery, Json, Objective, Observation, Status
+from mfsearch.records import Architecture, EvaluationQuery, Json, Objective, Observation, Status
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.surrogate.cost import CostModel
 from mfsearch.surrogate.threads import one_thread
@@ -68,7 +73,9 @@ SCORES = {"flops": 0.5, "params": 0.45, "synflow": 0.75, "nwot": 0.75, "jacov": 
 """Score -> correlation with the target."""
 EARLIER = 0.85  # of the observations: with 1.15 times as many, hyper-parameters are due
 FANTASIES, RESTARTS, RAW_SAMPLES = 8, 4, 64
+CHUNK = 512  # choices scored at once
 WAYS = ("cold", "refit", "between")
+KINDS = ("botorch", "botorch_discrete", "botorch_costs")
 
 
 @dataclass(frozen=True)
@@ -175,13 +182,19 @@ def ours(data: Sample) -> dict[str, tuple[float, float]]:
     return found
 
 
-def botorchs(data: Sample, seed: int, costs: bool) -> tuple[float, float]:
-    """Wall seconds of BoTorch's fit, and of its choice, on the same observations and inputs; with costs it weighs them, too."""
-    state = data.state
-    names = list(LEVELS)
-    X = Features(state, {})([o.query.architecture for o in state.observations])
+def inputs_of(state: State, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+    """Inputs in the unit cube without the fidelity, n x d."""
+    X = Features(state, {})(architectures)
     scores = slice(X.shape[1] - 2 * len(SCORES), X.shape[1] - len(SCORES))
     X[:, scores] = X[:, scores] / 8 + 0.5  # normal scores lie in [-4, 4]
+    return X
+
+
+def botorchs(data: Sample, seed: int, kind: str) -> tuple[float, float]:
+    """Wall seconds of BoTorch's fit, and of its choice, on the same observations and inputs."""
+    state = data.state
+    names = list(LEVELS)
+    X = inputs_of(state, [o.query.architecture for o in state.observations])
     fidelity = [names.index(o.query.rung) / (len(names) - 1) for o in state.observations]
     inputs = torch.from_numpy(np.c_[X, fidelity])
     values = ValueWarp(state.objective)(np.array([o.value for o in state.observations], dtype=np.float64))
@@ -191,9 +204,17 @@ def botorchs(data: Sample, seed: int, costs: bool) -> tuple[float, float]:
     model = SingleTaskMultiFidelityGP(inputs, torch.from_numpy(values)[:, None], data_fidelities=[width - 1])
     fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
     fitted = time.perf_counter()
+    project = partial(project_to_target_fidelity, target_fidelities={width - 1: 1.0}, d=width)
+    if kind == "botorch_discrete":
+        cells = torch.from_numpy(inputs_of(state, list(state.architectures.values())))
+        choices = [torch.cat([cells, cells.new_full((len(cells), 1), i / (len(names) - 1))], -1) for i in range(len(names))]
+        entropy = qMultiFidelityMaxValueEntropy(model, choices[-1], project=project)
+        with torch.no_grad():
+            optimize_acqf_discrete(entropy, q=1, choices=torch.cat(choices), max_batch_size=CHUNK)
+        return fitted - began, time.perf_counter() - fitted
     bounds = torch.stack([torch.zeros(width), torch.ones(width)]).double()
     more: dict[str, Any] = {}
-    if costs:
+    if kind == "botorch_costs":
         at_target = FixedFeatureAcquisitionFunction(PosteriorMean(model), d=width, columns=[width - 1], values=[1.0])
         _, more["current_value"] = optimize_acqf(at_target, bounds[:, :-1], q=1, num_restarts=RESTARTS, raw_samples=RAW_SAMPLES)
         seconds = [seconds for _, seconds, _ in LEVELS.values()]
@@ -204,7 +225,7 @@ def botorchs(data: Sample, seed: int, costs: bool) -> tuple[float, float]:
     gradient = qMultiFidelityKnowledgeGradient(
         model,
         num_fantasies=FANTASIES,
-        project=partial(project_to_target_fidelity, target_fidelities={width - 1: 1.0}, d=width),
+        project=project,
         **more,
     )
     optimize_acqf(gradient, bounds, q=1, num_restarts=RESTARTS, raw_samples=RAW_SAMPLES)
@@ -224,7 +245,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="torch's number of threads")
     parser.add_argument("--skip-botorch", action="store_true")
     parser.add_argument("--botorch-repeats", type=int, help="those of BoTorch's part; as many as --repeats unless given")
-    parser.add_argument("--costs", action="store_true", help="BoTorch weighs costs, as its tutorial does")
+    parser.add_argument("--kinds", default="botorch,botorch_discrete", help=f"of BoTorch's asks: {', '.join(KINDS)}")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -259,17 +280,15 @@ def main() -> None:
         record(size, figures)
     if options.skip_botorch:
         return
-    kind = "botorch_costs" if options.costs else "botorch"
-    print("\n| observations | BoTorch: fit s | choice s | both, median s | times ours (refit) |\n|---|---|---|---|---|")
-    for size in sizes:
-        parts = np.array(
-            [botorchs(sample(space, size, r), r, options.costs) for r in range(options.botorch_repeats or options.repeats)]
-        )
+    print("\n| observations | BoTorch's | fit s | choice s | both, median s | times ours (refit) |\n|---|---|---|---|---|---|")
+    for size, kind in product(sizes, options.kinds.split(",")):
+        repeats = options.botorch_repeats or options.repeats
+        parts = np.array([botorchs(sample(space, size, repeat), repeat, kind) for repeat in range(repeats)])
         both = float(np.median(parts.sum(1)))
         fit, choice = np.median(parts, axis=0)
         parted = {"fit": parts[:, 0].tolist(), "choice": parts[:, 1].tolist()}
         record(size, {kind: {**parted, "median": both, "ratio": both / medians[size]}})
-        print(f"| {size} | {fit:.1f} | {choice:.1f} | {both:.1f} | {both / medians[size]:.0f} |", flush=True)
+        print(f"| {size} | {kind} | {fit:.1f} | {choice:.1f} | {both:.1f} | {both / medians[size]:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
         model, kernel, points = self._model, self._model.parameters_of.kernel, X.reshape(-1, X.shape[-1])
         own = model.project(points)
         level = points[:, -1].round().long()
-        variance = (kernel.variance(level) - own.square().sum(-2)).clamp_min(0.0)
+        variance = (kernel.variance(points) - own.square().sum(-2)).clamp_min(0.0)
         covariance = kernel.forward(points, self.reference) - own.transpose(-1, -2) @ self._projected
         if self.realised is not None:
             own_value = (points.unsqueeze(-2) == self.reference).all(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State
 from mfsearch.allocation.features import Features
 from mfsearch.records import Architecture, EvaluationQuery, Json, Status
-from mfsearch.surrogate.cokriging import SMALLEST_VARIANCE
+from mfsearch.surrogate.cokriging import SMALLEST_VARIANCE, CokrigingModel
 from mfsearch.surrogate.data import TrainingData
-from mfsearch.surrogate.fit import fit_cokriging
+from mfsearch.surrogate.fit import fit_cokriging, fit_outlook
 from mfsearch.surrogate.warp import Scaling, ValueWarp
 
 _ALWAYS = 12  # observations up to which the hyper-parameters are fitted at every step
@@ -45,6 +46,8 @@ class Belief:
     def __init__(self, state: State, cache: dict[str, NDArray[np.float64]], fit: bool = True) -> None:
         self._state = state
         self._features = Features(state, cache)
+        self._outlook: CokrigingModel | None = None
+        self._outlooks: dict[str, float] = {}
         self._stacked: list[tuple[Sequence[Architecture], NDArray[np.float64]]] = []
         self._predicted: list[tuple[Sequence[Architecture], int, Vector, Vector]] = []
         levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
@@ -55,19 +58,23 @@ class Belief:
         shared = [rung.signal.removeprefix("-") == wanted for rung in state.ladder.levels]
         self._scale = _Scale(state, shared, values, level)
         noise = np.array([np.nan if o.noise is None else o.noise for o in done], dtype=np.float64)
+        observed = [o.query.architecture for o in done]
         data = TrainingData(
-            self._stack([o.query.architecture for o in done], level),
+            self._stack(observed, level),
             torch.from_numpy(self._scale.forward(values, level))[:, None],
             torch.from_numpy(self._scale.variance(values, noise, level))[:, None],
         )
         remembered = state.memory.get("hyperparameters")
         start = remembered if isinstance(remembered, dict) else None
+        saturating, blocks = state.objective.unit != "none", self._features.blocks
+        if saturating and len(levels) > 1 and shared[0]:
+            self._outlook = fit_outlook(data, blocks, start)
+            self._stacked.clear()  # those are without it
+            blocks, data = blocks.with_outlook(), replace(data, X=self._stack(observed, level))
         fitted_at = state.memory.get("fitted_at", 0)
         fitted_at = fitted_at if isinstance(fitted_at, int) else 0
         refit = start is None or (fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at))
-        self.model = fit_cokriging(
-            data, self._features.blocks, len(levels), start, shared=shared, saturating=state.objective.unit != "none", refit=refit
-        )
+        self.model = fit_cokriging(data, blocks, len(levels), start, shared=shared, saturating=saturating, refit=refit)
         self.memory: dict[str, Json] = {
             "hyperparameters": dict(self.model.hyperparameters),
             "fitted_at": len(done) if refit else fitted_at,
@@ -188,9 +195,21 @@ class Belief:
             if known is architectures:
                 return inputs
         inputs = self._features(architectures)
+        if self._outlook is not None:
+            inputs = np.c_[inputs, self._expected(architectures, inputs, self._outlook)]
         if len(architectures) >= _POOL:
             self._stacked.append((architectures, inputs))
         return inputs
+
+    def _expected(
+        self, architectures: Sequence[Architecture], inputs: NDArray[np.float64], outlook: CokrigingModel
+    ) -> NDArray[np.float64]:
+        """The outlook of n architectures, n. Each is computed once: rounding would make two inputs of what is one."""
+        new = [i for i, a in enumerate(architectures) if a.key not in self._outlooks]
+        if new:
+            lowest = torch.from_numpy(np.c_[inputs[new], np.zeros(len(new))])
+            self._outlooks.update(zip((architectures[i].key for i in new), outlook.mean(lowest).tolist(), strict=True))
+        return np.array([self._outlooks[a.key] for a in architectures])
 
     def _posterior(self, architectures: Sequence[Architecture], level: int) -> tuple[Vector, Vector]:
         """Mean and variance of the function without noise; remembered likewise, until the model changes."""

@@ -21,6 +21,8 @@ from mfsearch.allocation.features import REFERENCE, scored_by_all
 from mfsearch.errors import ConfigError
 from mfsearch.records import Architecture, EvaluationQuery, Json, ScoreQuery, Status
 
+_LIKELY = 2000  # architectures that lower levels are considered for: the most promising at the target
+
 
 class CostAware(AbstractPolicy):
     """Cost-aware multi-fidelity knowledge gradient on a growing pool.
@@ -197,14 +199,17 @@ class CostAware(AbstractPolicy):
             if at_target and (ending or free < 2 * kept):
                 gains = belief.improvement(members, at_target)
                 return self._query(gains, members, at_target, last, state, "the last part of the budget goes to the target")
-        reference = np.unique(np.r_[by_mean[:250], np.argsort(-belief.promise(members), kind="stable")[:150]])
+        by_promise = np.argsort(-belief.promise(members), kind="stable")
+        reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
+        likely = np.sort(by_promise[:_LIKELY])
+        considered = [members[i] for i in likely]
         gradient = belief.gradient([members[i] for i in reference])
         best: EvaluationQuery | None = None
         worth: dict[str, float] = {}
         for level, rung in enumerate(state.ladder.levels):
             if rung.kind != "evaluation" or (level < last and belief.useless(level, self.useless)):
                 continue
-            order = by_mean if level == last else np.argsort(-belief.upper(members, level), kind="stable")
+            order = by_mean if level == last else likely[np.argsort(-belief.upper(considered, level), kind="stable")]
             found = open(level, order, 60 if level == last else 400, free if level == last else free - kept)
             if not found:
                 continue

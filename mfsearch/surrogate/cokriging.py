@@ -151,12 +151,14 @@ class CokrigingModel(Model):
         """Correlation over x between an observation at a level, its noise included, and the target f_{L-1}(x).
 
         0: the level predicts nothing. The level constants do not count (they are the same for all x); the variance of
-        the means over the training inputs counts as a part of their levels'.
+        the means over the training inputs counts as a part of their levels', and spreads are averaged over them.
         """
         with torch.no_grad():
             kernel, mean = self.parameters_of.kernel, self.parameters_of.mean
             score = mean.score(self.train_X)
-            variance = kernel.signal_variance()
+            variance, spread = kernel.signal_variance(), kernel.spread(self.train_X)
+            if spread is not None and len(self.train_X):
+                variance = variance * spread.square().mean(-2)
             if score.shape[-1]:
                 variance[0] += mean.slope.square() * score.var(-1, unbiased=False).mean()
                 if len(mean.growth):
@@ -215,12 +217,20 @@ class CokrigingModel(Model):
         for chunk in torch.split(X, CHUNK):
             V = self.project(chunk)
             means.append(self.parameters_of.prior_mean(chunk) + (V.transpose(-1, -2) @ self._whitened).squeeze(-1))
-            prior = self.parameters_of.kernel.variance(chunk[:, -1].round().long())
+            prior = self.parameters_of.kernel.variance(chunk)
             variances.append((prior - V.square().sum(-2)).clamp_min(SMALLEST_VARIANCE).expand(means[-1].shape))
         if not means:
             empty = X.new_empty(*self.batch_shape, 0)
             return empty, empty
         return torch.cat(means, -1), torch.cat(variances, -1)
+
+    @torch.no_grad()
+    def mean(self, X: Tensor) -> Tensor:
+        """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices."""
+        weights = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)
+        kernel, prior = self.parameters_of.kernel, self.parameters_of.prior_mean
+        parts = [prior(chunk) + (kernel.forward(chunk, self.train_X) @ weights)[:, 0] for chunk in torch.split(X, CHUNK)]
+        return torch.cat(parts)
 
     def cross_covariance(self, A: Tensor, B: Tensor) -> Tensor:
         """Posterior covariance between A: ... x a x (d+1) and B: ... x b x (d+1), ... x a x b."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ class InputBlocks:
         missing: Indicator columns, 1 where a score is missing (and the score itself 0).
         trusted: Those of `scores` of which more is known to be better: the mean may rise with them.
         capacity: Those of `scores` that measure size: larger networks gain more from longer training.
+        outlook: Column with what the lowest level is expected to say, in the unit of y; the last one. None: there is none.
     """
 
     numeric: tuple[int, ...] = ()
@@ -31,9 +32,12 @@ class InputBlocks:
     missing: tuple[int, ...] = ()
     trusted: tuple[int, ...] = ()
     capacity: tuple[int, ...] = ()
+    outlook: int | None = None
 
     def __post_init__(self) -> None:
-        used = sorted((*self.numeric, *(column for group in self.categorical for column in group), *self.scores, *self.missing))
+        outlook = () if self.outlook is None else (self.outlook,)
+        choices = (column for group in self.categorical for column in group)
+        used = sorted((*self.numeric, *choices, *self.scores, *self.missing, *outlook))
         if not used or used != list(range(len(used))):
             raise DataError(
                 f"input columns must be 0, 1, 2, ... and each of one kind; got {used}. Build them with InputBlocks.from_layout."
@@ -68,7 +72,12 @@ class InputBlocks:
     @property
     def width(self) -> int:
         """Number d of input columns, the level not counted."""
-        return len(self.numeric) + sum(map(len, self.categorical)) + len(self.scores) + len(self.missing)
+        choices = sum(map(len, self.categorical))
+        return len(self.numeric) + choices + len(self.scores) + len(self.missing) + (self.outlook is not None)
+
+    def with_outlook(self) -> InputBlocks:
+        """The same columns and one more behind them, for what the lowest level is expected to say."""
+        return replace(self, outlook=self.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +128,15 @@ class TrainingData:
 
     def every(self, stride: int) -> TrainingData:
         """Each stride-th observation."""
-        return TrainingData(self.X[::stride], self.y[::stride], None if self.yvar is None else self.yvar[::stride])
+        return self._rows(slice(None, None, stride))
 
     def by_level(self) -> TrainingData:
         """The same observations sorted by level (stable): the kernel then works on contiguous blocks."""
-        order = torch.sort(self.levels, stable=True).indices
-        return TrainingData(self.X[order], self.y[order], None if self.yvar is None else self.yvar[order])
+        return self._rows(torch.sort(self.levels, stable=True).indices)
+
+    def lowest(self) -> TrainingData:
+        """The observations of level 0."""
+        return self._rows(self.levels == 0)
+
+    def _rows(self, index: slice | Tensor) -> TrainingData:
+        return TrainingData(self.X[index], self.y[index], None if self.yvar is None else self.yvar[index])

@@ -18,6 +18,7 @@ from mfsearch.surrogate.data import InputBlocks, TrainingData
 from mfsearch.surrogate.kernel import CokrigingKernel
 
 BOUND = 6.0  # prior standard deviations that a hyper-parameter may go either way
+ABOVE = ("kernel.rho", "kernel.fade", "kernel.log_outlook_lengthscale", "mean.growth")  # one entry a level but the lowest
 COARSE = 150  # observations that a cold start begins with
 INVALID = 1e10  # objective where the covariance has no Cholesky factor
 
@@ -55,9 +56,7 @@ def fit_cokriging(
     if len(data) and int(data.levels.max()) >= levels:
         raise DataError(f"levels in X must be below {levels}; got level {int(data.levels.max())}.")
     data = data.by_level()
-    parameters = Hyperparameters(
-        CokrigingKernel(blocks, levels), ScoreMean(blocks.trusted, blocks.capacity, levels), LevelNoise(levels)
-    )
+    parameters = _parameters(blocks, levels)
     prior = Prior(parameters, blocks, shared or (True,) * levels, saturating)
     given = None if start is None else prior.read(start)
     if start is not None and given is None and not refit:
@@ -72,6 +71,33 @@ def fit_cokriging(
     starts = [origin] if given is None else [origin, given]
     prior.write(_descend(parameters, prior, data, starts, evaluations))
     return CokrigingModel(parameters.requires_grad_(False), data)
+
+
+def fit_outlook(data: TrainingData, blocks: InputBlocks, start: Mapping[str, Json] | None = None) -> CokrigingModel:
+    """What the observations of the lowest level say of that level alone, with hyper-parameters that are not fitted again.
+
+    Args:
+        data: Observations of all levels; those above the lowest are left out.
+        blocks: What the d input columns are, without an outlook.
+        start: `CokrigingModel.hyperparameters` of an earlier fit of all levels, with or without an outlook. None, or of other
+            inputs: the prior.
+    """
+    parameters = _parameters(blocks, 1)
+    prior = Prior(parameters, blocks, (True,))
+    known = start or {}
+    lowest = {name: [] if name in ABOVE else _first(known[name]) for name in prior.names if name in ABOVE or name in known}
+    given = prior.read(lowest)
+    prior.write(np.zeros(prior.size) if given is None else given)
+    return CokrigingModel(parameters.requires_grad_(False), data.lowest())
+
+
+def _first(value: Json) -> Json:
+    return value[:1] if isinstance(value, list) else value
+
+
+def _parameters(blocks: InputBlocks, levels: int) -> Hyperparameters:
+    mean = ScoreMean(blocks.trusted, blocks.capacity, levels)
+    return Hyperparameters(CokrigingKernel(blocks, levels), mean, LevelNoise(levels))
 
 
 def _descend(
@@ -110,6 +136,10 @@ class Prior:
             raise DataError(f"'shared' must have one entry a level, {levels}; got {len(shared)}.")
         both = bool(blocks.scores or blocks.missing) and bool(blocks.numeric or blocks.categorical)
         score, encoding = ((0.5, 0.25), (0.3, 0.2)) if both else ((0.8, 0.4), (0.8, 0.4))
+        doubt = torch.ones(levels, dtype=torch.float64)
+        if blocks.outlook is not None:  # the prior variance is then that of a cell of average outlook
+            score, encoding = (score[0], 0.2 * score[1]), (encoding[0], 0.2 * encoding[1])
+            doubt[1:] = 0.5
         columns = max(1, len(blocks.scores) + len(blocks.missing))
 
         def rising(lowest: float, above: float) -> Tensor:
@@ -120,12 +150,14 @@ class Prior:
         rho = torch.tensor([near if alike else (0.7, 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
         noise = torch.tensor([0.05] * (levels - 1) + [0.02], dtype=torch.float64).log()
         table: dict[str, tuple[Tensor | float, Tensor | float]] = {
-            "kernel.log_score_variance": (rising(*score), 1.0),
-            "kernel.log_encoding_variance": (rising(*encoding), 1.0),
+            "kernel.log_score_variance": (rising(*score), doubt),
+            "kernel.log_encoding_variance": (rising(*encoding), doubt),
             "kernel.log_score_lengthscale": (math.log(2.0 * math.sqrt(columns / 6)), 1.0),
             "kernel.log_numeric_lengthscale": (math.log(0.3 * math.sqrt(max(1, len(blocks.numeric)))), 0.6),
             "kernel.log_choice_weight": (math.log(3.0 / max(1, len(blocks.categorical))), 0.7),
             "kernel.rho": (rho[:, 0], rho[:, 1]),
+            "kernel.fade": (0.8, 0.2),
+            "kernel.log_outlook_lengthscale": (0.0, 0.5),
             "mean.constant": (0.0, 0.5),
             "mean.slope": (0.4, 0.2),
             "mean.growth": (0.12 if saturating else 0.0, 0.06),

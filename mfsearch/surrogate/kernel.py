@@ -7,6 +7,13 @@ product of rho over l+1..s (0 where l > s),
 
 so data need not be nested. The level constants are integrated out by their wide prior: a single target observation says where
 the level lies, and not that the architecture it was spent on is the best.
+
+Where the inputs hold an outlook o(x), which is what the lowest level is expected to say, the d_l above it grow smaller with it:
+
+    cov(d_l(x), d_l(x')) = exp(-kappa_l (o + o')) k_l(x, x') with (o - o') / m_l as one more coordinate of each part of k_l.
+
+Cells that train well at once are told apart by less later than those that do not. Without the further coordinate, what is
+learned of the discrepancy among the good ones would be blown up into one of the bad.
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ from mfsearch.errors import DataError
 from mfsearch.surrogate.data import InputBlocks
 
 LEVEL_CONSTANT_VARIANCE = 25.0  # in standardised units: five standard deviations either way
+OUTLOOK = 2.0  # in standardised units: beyond this, either way, all outlooks are the same
 
 
 class _Matern52(torch.autograd.Function):
@@ -76,6 +84,8 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         log_numeric_lengthscale: L x numeric columns.
         log_choice_weight: log w_g, L x groups.
         rho: rho_1 to rho_{L-1}, L-1.
+        fade: kappa_1 to kappa_{L-1}, L-1 (none without an outlook column).
+        log_outlook_lengthscale: log m_1 to log m_{L-1}, likewise.
         constants: const_l, L; 0 for the lowest level, whose constant is the mean function's.
     """
 
@@ -101,6 +111,8 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         self.log_numeric_lengthscale = parameter(levels, len(blocks.numeric))
         self.log_choice_weight = parameter(levels, len(blocks.categorical))
         self.rho = parameter(levels - 1)
+        above = 0 if blocks.outlook is None else levels - 1
+        self.fade, self.log_outlook_lengthscale = parameter(above), parameter(above)
         constants = torch.full((levels,), constant_variance, dtype=torch.float64)
         constants[0] = 0.0
         self.register_buffer("constants", constants)
@@ -123,30 +135,51 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
                 zero = zero + part.exp()
         return zero
 
-    def variance(self, level: Tensor) -> Tensor:
-        """Prior variance at levels (any shape, int64), which is the same for all x."""
-        return (self.coupling().square() @ (self.signal_variance() + self.constants))[level]
+    def outlook(self, X: Tensor) -> Tensor:
+        """o(x), within its bounds, of X: ... x n x (d+1), ... x n x 1."""
+        return X[..., self.blocks.outlook].clamp(-OUTLOOK, OUTLOOK).unsqueeze(-1)
+
+    def spread(self, X: Tensor) -> Tensor | None:
+        """exp(-kappa_l o(x)) of X: ... x n x (d+1), ... x n x L; None where there is no outlook."""
+        return torch.exp(-self.outlook(X) * pad(self.fade, (1, 0))) if len(self.fade) else None
+
+    def variance(self, X: Tensor) -> Tensor:
+        """Prior variance at X: ... x (d+1), the shape without its last axis."""
+        shares, spread = self.coupling().square()[X[..., -1].round().long()], self.spread(X)
+        if spread is None:
+            return shares @ (self.signal_variance() + self.constants)
+        return (shares * (self.signal_variance() * spread.square() + self.constants)).sum(-1)
 
     def component(self, level: int, x1: Tensor, x2: Tensor, diag: bool = False) -> Tensor:
-        """k_l(x1, x2), without the constant: ... x n x m, or ... x n with diag."""
+        """k_l(x1, x2), without spread and constant: ... x n x m, or ... x n with diag."""
+
+        def squared(columns: tuple[int, ...], scale: Tensor, factor: float = 1.0, offset: Tensor | float = 0.0) -> Tensor:
+            a, b = (self._scaled(x, columns, scale, level) for x in (x1, x2))
+            return distance_form(a, b, factor, offset, diag)
+
         parts = []
         if self._scores:
             scale = self.log_score_lengthscale[level].exp()
-            squared = distance_form(_take(x1, self._scores) / scale, _take(x2, self._scores) / scale, diag=diag)
-            parts.append(matern52(squared, self.log_score_variance[level].exp()))
+            parts.append(matern52(squared(self._scores, scale), self.log_score_variance[level].exp()))
         if self._choices:
-            root = (0.5 * self.log_choice_weight[level]).exp()[self.group_of]
-            a, b = _take(x1, self._choices) * root, _take(x2, self._choices) * root
+            scale = (-0.5 * self.log_choice_weight[level]).exp()[self.group_of]
             # two one-hot rows that differ are at squared distance 2, hence the half
-            parts.append(torch.exp(distance_form(a, b, -0.5, self.log_encoding_variance[level], diag)))
+            parts.append(torch.exp(squared(self._choices, scale, -0.5, self.log_encoding_variance[level])))
         if self.blocks.numeric:
             scale = self.log_numeric_lengthscale[level].exp()
-            squared = distance_form(_take(x1, self.blocks.numeric) / scale, _take(x2, self.blocks.numeric) / scale, diag=diag)
             if self._choices:
-                parts[-1] = parts[-1] * matern52(squared, squared.new_ones(()))
+                a, b = (_take(x, self.blocks.numeric) / scale for x in (x1, x2))
+                parts[-1] = parts[-1] * matern52(distance_form(a, b, diag=diag), a.new_ones(()))
             else:
-                parts.append(matern52(squared, self.log_encoding_variance[level].exp()))
+                parts.append(matern52(squared(self.blocks.numeric, scale), self.log_encoding_variance[level].exp()))
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+    def _scaled(self, x: Tensor, columns: tuple[int, ...], scale: Tensor, level: int) -> Tensor:
+        """Columns over their scale, and behind them, above the lowest level, the outlook over its own."""
+        own = _take(x, columns) / scale
+        if not level or not len(self.fade):
+            return own
+        return torch.cat([own, self.outlook(x) / self.log_outlook_lengthscale[level - 1].exp()], -1)
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, last_dim_is_batch: bool = False, **params: Any) -> Tensor:
         """Covariance of x1: ... x n x (d+1) and x2: ... x m x (d+1), ... x n x m; with diag (n = m), ... x n."""
@@ -155,12 +188,12 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         s1, s2 = x1[..., -1].round().long(), x2[..., -1].round().long()
         coupling = self.coupling()
         c1, c2 = coupling[s1], coupling[s2]
+        spread1, spread2 = self.spread(x1), self.spread(x2)
         if diag:
-            parts = [
-                c1[..., level] * c2[..., level] * (self.component(level, x1, x2, diag=True) + self.constants[level])
-                for level in range(self.levels)
-            ]
-            return torch.stack(parts).sum(0)
+            shares = c1 * c2
+            parts = torch.stack([self.component(level, x1, x2, diag=True) for level in range(self.levels)], -1)
+            parts = parts if spread1 is None or spread2 is None else parts * spread1 * spread2
+            return (shares * (parts + self.constants)).sum(-1)
         n, m = x1.shape[-2], x2.shape[-2]
         total: Tensor | None = None
         for level in range(self.levels):
@@ -169,6 +202,8 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
                 continue
             block = self.component(level, x1[..., rows, :], x2[..., columns, :])
             if level:
+                if spread1 is not None and spread2 is not None:
+                    block = block * (spread1[..., rows, level].unsqueeze(-1) * spread2[..., columns, level].unsqueeze(-2))
                 block = block + self.constants[level]
             if self.levels > 1:
                 block = block * (c1[..., rows, level].unsqueeze(-1) * c2[..., columns, level].unsqueeze(-2))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import runpy
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,9 @@ from scipy.stats import norm, spearmanr
 
 from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
-from mfsearch.fidelities.base import Context
 from mfsearch.fidelities.ladder import FidelityLadder
-from mfsearch.problems.base import Problem
 from mfsearch.problems.tabular import tabular
-from mfsearch.records import Architecture, EvaluationQuery, Observation, Status
+from mfsearch.records import Architecture, EvaluationQuery
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.tables.importing import import_nasbench201
 
@@ -136,53 +134,12 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def coverage(problem: Problem, make: Callable[..., State], low: int, high: int, seed: int) -> tuple[float, float]:
-    """Share of held-out cells within their 95% interval at the target, of all and of the better half, after a random design."""
-    oracle = problem.oracle
-    assert oracle is not None
-    rng = np.random.default_rng(seed)
-    cells = problem.space.enumerate()
-    assert cells is not None
-    order = [cells[i] for i in rng.permutation(len(cells))]
-    lower, target = problem.ladder.evaluations
-    context = Context(0, np.inf, Path())
-    design = [(a, lower) for a in order[:low]] + [(a, target) for a in order[low : low + high]]
-    observations = [
-        Observation(EvaluationQuery(a, rung.name, id=i), Status.OK, 1.0, rung.evaluate(a, context).values["val_accuracy"])
-        for i, (a, rung) in enumerate(design)
-    ]
-    (proxies,) = problem.ladder.inputs
-    rows = dict(zip((a.key for a in order), proxies.score(order, context).values, strict=True))
-    state = replace(
-        make(ladder=problem.ladder),
-        space=problem.space,
-        objective=problem.objective,
-        observations=observations,
-        scores={proxies.name: rows},
-        architectures={a.key: a for a in order},
-    )
-    belief = Belief(state, {})
-    held_out = order[low + high :][:2000]
-    truth = np.array([oracle.truth(a) for a in held_out])
-    _, lowest, highest = belief.intervals(held_out, 1)
-    hit, better = (lowest <= truth) & (truth <= highest), truth >= np.median(truth)
-    return float(hit.mean()), float(hit[better].mean())
-
-
+@pytest.mark.parametrize(("low", "high"), [(60, 6), (120, 12), (200, 30)])
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
-def test_intervals_cover_what_was_held_out(imported: Path, make: Callable[..., State], dataset: str) -> None:
-    """95% intervals at the target, noise included, after a small random design; means over 6 designs."""
+def test_intervals_cover_what_was_held_out(imported: Path, dataset: str, low: int, high: int) -> None:
+    """95% intervals at the target, noise included, after a random design; means over 6 designs."""
+    script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "nasbench201_coverage.py"))
     problem = tabular(imported, "nasbench201", dataset)
-    overall, better = np.mean([coverage(problem, make, 60, 6, seed) for seed in range(6)], axis=0)
+    overall, better = np.mean([script["coverage"](problem, low, high, seed) for seed in range(6)], axis=0)
     assert 0.90 <= overall <= 0.98
-    assert better >= 0.90
-
-
-@pytest.mark.xfail(reason="levels differ less among good cells than among bad ones; the model has one size for all", strict=True)
-@pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
-def test_intervals_of_all_designs_fit_both_halves(imported: Path, make: Callable[..., State], dataset: str) -> None:
-    problem = tabular(imported, "nasbench201", dataset)
-    for low, high in ((60, 6), (120, 12), (200, 30)):
-        overall, better = np.mean([coverage(problem, make, low, high, seed) for seed in range(6)], axis=0)
-        assert 0.90 <= overall <= 0.98
-        assert 0.90 <= better <= 0.98
+    assert 0.90 <= better <= 0.98

@@ -14,7 +14,13 @@ from mfsearch.surrogate.data import InputBlocks
 from mfsearch.surrogate.kernel import CokrigingKernel
 
 BLOCKS = InputBlocks(
-    numeric=(0, 1), categorical=((2, 3, 4), (5, 6)), scores=(7, 8, 9), missing=(10,), trusted=(7, 9), capacity=(8, 9)
+    numeric=(0, 1),
+    categorical=((2, 3, 4), (5, 6)),
+    scores=(7, 8, 9),
+    missing=(10,),
+    trusted=(7, 9),
+    capacity=(8, 9),
+    outlook=11,
 )
 
 
@@ -42,20 +48,29 @@ class Textbook:
 
     def part(self, level, x, z):
         h, total = self.h, 0.0
+        apart, spread = 0.0, 1.0
+        if self.blocks.outlook is not None and level:
+            here, there = (min(max(point[self.blocks.outlook], -2.0), 2.0) for point in (x, z))
+            apart = ((here - there) / math.exp(h["kernel.log_outlook_lengthscale"][level - 1])) ** 2
+            spread = math.exp(-h["kernel.fade"][level - 1] * (here + there))
         columns = [*self.blocks.scores, *self.blocks.missing]
         if columns:
             scales = np.exp(h["kernel.log_score_lengthscale"][level])
-            distance = math.sqrt(sum(((x[c] - z[c]) / s) ** 2 for c, s in zip(columns, scales, strict=True)))
+            distance = math.sqrt(apart + sum(((x[c] - z[c]) / s) ** 2 for c, s in zip(columns, scales, strict=True)))
             total += math.exp(h["kernel.log_score_variance"][level]) * matern(distance)
         if self.blocks.numeric or self.blocks.categorical:
             similar = math.exp(h["kernel.log_encoding_variance"][level])
             scales = np.exp(h["kernel.log_numeric_lengthscale"][level])
-            similar *= matern(math.sqrt(sum(((x[c] - z[c]) / s) ** 2 for c, s in zip(self.blocks.numeric, scales, strict=True))))
+            numeric = sum(((x[c] - z[c]) / s) ** 2 for c, s in zip(self.blocks.numeric, scales, strict=True))
+            if self.blocks.categorical:
+                similar *= math.exp(-apart / 2) * matern(math.sqrt(numeric))
+            else:
+                similar *= matern(math.sqrt(apart + numeric))
             for group, weight in zip(self.blocks.categorical, h["kernel.log_choice_weight"][level], strict=True):
                 if np.argmax(x[list(group)]) != np.argmax(z[list(group)]):
                     similar *= math.exp(-math.exp(weight))
             total += similar
-        return total
+        return spread * total
 
     def k(self, x, z):
         s, t = int(x[-1]), int(z[-1])
@@ -98,7 +113,7 @@ def blocks():
 
 @pytest.fixture
 def draw():
-    """draw(n, levels, seed): random inputs of BLOCKS with random levels, n x 12."""
+    """draw(n, levels, seed): random inputs of BLOCKS with random levels, n x 13."""
 
     def inputs(n, levels, seed=0, level=None):
         rng = np.random.default_rng(seed)
@@ -108,6 +123,7 @@ def draw():
             X[np.arange(n), rng.choice(group, n)] = 1.0
         X[:, 7:10] = rng.standard_normal((n, 3))
         X[:, 10] = rng.uniform(size=n) < 0.2
+        X[:, 11] = 1.5 * rng.standard_normal(n)
         X[:, -1] = rng.integers(0, levels, n) if level is None else level
         return torch.from_numpy(X)
 

@@ -222,7 +222,8 @@ def test_without_target_data_the_level_below_decides_and_the_interval_is_wide(bl
     rho = parameters.kernel.rho.detach()[0]
     growth = parameters.mean.growth.detach()[0] * Q[:, list(blocks.capacity)].mean(1)
     torch.testing.assert_close(high, rho * low + growth, atol=1e-10, rtol=0)
-    discrepancy = parameters.kernel.signal_variance().detach()[1] + 25.0
+    fade = torch.exp(-2 * parameters.kernel.fade.detach()[0] * Q[:, blocks.outlook].clamp(-2, 2))
+    discrepancy = parameters.kernel.signal_variance().detach()[1] * fade + 25.0
     torch.testing.assert_close(high_variance, rho**2 * low_variance + discrepancy, atol=1e-10, rtol=0)
 
 
@@ -243,10 +244,10 @@ def test_correlation_is_that_of_a_noisy_observation_with_the_target_before_any_d
     X = draw(30, 3, 2)
     model = CokrigingModel(parameters, TrainingData(X, torch.zeros(30, 1, dtype=torch.float64)))
     book = textbook(model.hyperparameters, blocks, 3, 0.0)
-    at = [np.r_[X[0, :-1].numpy(), level] for level in range(3)]
+    everywhere = [[np.r_[x[:-1].numpy(), level] for level in range(3)] for x in X]
     spread = X[:, [7, 9]].mean(1).var(unbiased=False).item() * parameters.mean.slope.item() ** 2
     size = X[:, list(blocks.capacity)].mean(1).var(unbiased=False).item() * parameters.mean.growth.detach().numpy() ** 2
-    prior = book.K(at, at) + spread * np.outer(book.C[:, 0], book.C[:, 0])
+    prior = np.mean([book.K(at, at) for at in everywhere], axis=0) + spread * np.outer(book.C[:, 0], book.C[:, 0])
     prior += sum(size[level - 1] * np.outer(book.C[:, level], book.C[:, level]) for level in (1, 2))
     for level in range(3):
         expected = prior[level, 2] / np.sqrt((prior[level, level] + model.noise[level].item()) * prior[2, 2])

@@ -1,5 +1,6 @@
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scipy.optimize import approx_fprime
 from mfsearch.errors import DataError
 from mfsearch.surrogate.cokriging import CokrigingModel, Hyperparameters, LevelNoise, ScoreMean
 from mfsearch.surrogate.data import InputBlocks, TrainingData
-from mfsearch.surrogate.fit import MapObjective, Prior, fit_cokriging
+from mfsearch.surrogate.fit import MapObjective, Prior, fit_cokriging, fit_outlook
 from mfsearch.surrogate.kernel import CokrigingKernel
 
 PLANE = InputBlocks(numeric=(0, 1))
@@ -182,7 +183,7 @@ def test_start_of_other_inputs_is_left_aside_unless_it_must_be_used(blocks, draw
 
 def test_what_does_not_fit_together(draw, blocks):
     data = TrainingData(draw(10, 3), torch.zeros(10, 1, dtype=torch.float64))
-    with pytest.raises(DataError, match=r"one column an input and the level last, 2 \+ 1; got 12 columns"):
+    with pytest.raises(DataError, match=r"one column an input and the level last, 2 \+ 1; got 13 columns"):
         fit_cokriging(data, PLANE, 3)
     with pytest.raises(DataError, match=r"levels in X must be below 2; got level 2"):
         fit_cokriging(data, blocks, 2)
@@ -221,3 +222,45 @@ def test_accuracies_saturate_and_size_pays_with_longer_training(draw, blocks):
         assert model.parameters_of.kernel.rho.item() == pytest.approx(rho, abs=1e-6)
         gained = model.parameters_of.prior_mean(Q)[1] - model.parameters_of.prior_mean(Q)[0]
         assert gained.item() == pytest.approx(growth / 2, abs=1e-6)
+
+
+def test_the_outlook_is_the_lowest_level_alone_with_the_hyperparameters_of_all(blocks, draw):
+    plain = replace(blocks, outlook=None)
+    X, y = draw(40, 3, 3), torch.randn(40, 1, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    fitted = fit_cokriging(TrainingData(X, y), blocks, 3, saturating=True)
+    X = torch.cat([X[:, :11], X[:, 12:]], 1)
+    outlook = fit_outlook(TrainingData(X, y), plain, fitted.hyperparameters)
+    below = X[:, -1] == 0
+    assert len(outlook.train_X) == int(below.sum())
+    own, whole = outlook.parameters_of, fitted.parameters_of
+    assert torch.equal(own.kernel.log_score_lengthscale, whole.kernel.log_score_lengthscale[:1])
+    assert torch.equal(own.kernel.log_encoding_variance, whole.kernel.log_encoding_variance[:1])
+    assert torch.equal(own.noise.log_variance, whole.noise.log_variance[:1])
+    assert torch.equal(own.mean.slope, whole.mean.slope)
+    Q = X.clone()
+    Q[:, -1] = 0.0
+    torch.testing.assert_close(outlook.mean(Q), outlook.mean_variance(Q)[0], atol=1e-10, rtol=0)
+
+
+def test_an_outlook_without_an_earlier_fit_or_with_one_of_other_inputs_is_the_priors(blocks, draw):
+    plain = replace(blocks, outlook=None)
+    X = torch.cat([draw(9, 2)[:, :11], draw(9, 2)[:, 12:]], 1)
+    data = TrainingData(X, torch.randn(9, 1, dtype=torch.float64))
+    other = fit_cokriging(TrainingData(X[:, [0, 1, 11]], data.y), PLANE, 2)
+    assert fit_outlook(data, plain, other.hyperparameters).hyperparameters == fit_outlook(data, plain).hyperparameters
+
+
+def test_the_size_of_the_discrepancy_is_learned():
+    """Truth: the discrepancy is e times smaller for every unit of the outlook."""
+    rng = np.random.default_rng(0)
+    x, n = rng.uniform(size=(240, 1)), 120
+    low = np.sin(6 * x[:, 0])
+    high = low + 0.4 * np.exp(-low) * np.sin(40 * x[:, 0])
+    X = np.c_[np.r_[x[:n], x], np.r_[low[:n], low], np.r_[np.zeros(n), np.ones(240)]]
+    y = np.r_[low[:n], high]
+    data = TrainingData(torch.from_numpy(X), torch.from_numpy(y)[:, None])
+    blocks = InputBlocks(numeric=(0,), outlook=1)
+    fitted = fit_cokriging(data, blocks, 2, saturating=True, evaluations=200)
+    assert fitted.parameters_of.kernel.fade.item() > 0.85
+    flat = TrainingData(data.X, torch.from_numpy(np.r_[low[:n], low + 0.4 * np.sin(40 * x[:, 0])])[:, None])
+    assert fit_cokriging(flat, blocks, 2, saturating=True, evaluations=200).parameters_of.kernel.fade.item() < 0.5

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,23 +14,33 @@ CASES = {
     "choices": InputBlocks(categorical=((0, 1, 2), (3, 4))),
     "scores": InputBlocks(scores=(0, 1), trusted=(0,)),
     "numeric and scores": InputBlocks(numeric=(0,), scores=(1,), missing=(2,)),
+    "numeric and outlook": InputBlocks(numeric=(0, 1), outlook=2),
+    "without outlook": None,
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("levels", [1, 3])
 def test_agrees_with_the_definition(case, levels, blocks, draw, hyper, textbook):
-    chosen = CASES[case] or blocks
+    chosen = CASES[case] or (replace(blocks, outlook=None) if case == "without outlook" else blocks)
     full = draw(9, levels)
-    columns = {"all": range(11), "numeric": (0, 1), "choices": range(2, 7), "scores": (7, 8), "numeric and scores": (0, 7, 10)}
-    X = full[:, [*columns[case], 11]]
+    columns = {
+        "all": range(12),
+        "numeric": (0, 1),
+        "choices": range(2, 7),
+        "scores": (7, 8),
+        "numeric and scores": (0, 7, 10),
+        "numeric and outlook": (0, 1, 11),
+        "without outlook": range(11),
+    }
+    X = full[:, [*columns[case], 12]]
     parameters = hyper(chosen, levels)
     book = textbook(parameters.dump(), chosen, levels)
     with torch.no_grad():
         got = parameters.kernel.forward(X, X[:4])
         np.testing.assert_allclose(got.numpy(), book.K(X.numpy(), X[:4].numpy()), atol=1e-11)
         np.testing.assert_allclose(parameters.kernel.forward(X, X, diag=True), np.diag(book.K(X.numpy(), X.numpy())), atol=1e-11)
-        np.testing.assert_allclose(parameters.kernel.variance(X[:, -1].long()), np.diag(book.K(X.numpy(), X.numpy())), atol=1e-11)
+        np.testing.assert_allclose(parameters.kernel.variance(X), np.diag(book.K(X.numpy(), X.numpy())), atol=1e-11)
 
 
 def test_gpytorch_calls_and_batches_agree_with_the_plain_matrix(blocks, draw, hyper):
@@ -54,7 +66,7 @@ def test_is_positive_semidefinite_also_with_negative_rho_and_inactive_choices(se
         K = kernel.forward(X, X)
         assert torch.allclose(K, K.T, atol=1e-12)
         assert torch.linalg.eigvalsh(K).min() > -1e-10
-        assert torch.allclose(K.diagonal(), kernel.variance(X[:, -1].long()), atol=1e-12)
+        assert torch.allclose(K.diagonal(), kernel.variance(X), atol=1e-12)
 
 
 def test_gradients_in_every_hyperparameter_and_in_the_numeric_inputs(blocks, draw, hyper):
