@@ -27,6 +27,8 @@ FACTORS = {
     "flat mean at the target": "no growth with size from 12 to 200 epochs",
     "rho begins at 1": "differences at 12 epochs are worth as much at 200",
     "both of these": "the prior of ordinary AR(1) co-kriging",
+    "no outlook": "one size of the discrepancy for good cells and bad ones, as decision 6 had it",
+    "no distance in outlook": "the size of the discrepancy fades, and that of good cells says as much of bad ones",
     "target has noise": "a row of the table is one noisy look at what is sought",
     "no pairs": "a first target run is judged alone",
     "no insurance": "no early target runs whatever the lower rung says",
@@ -54,6 +56,13 @@ def changed(factor: str) -> Iterator[None]:
                 self._mean[here], self._sd[here] = 0.0, 1e-4
             if name == "kernel.rho" and factor in ("rho begins at 1", "both of these"):
                 self._mean[here] = 1.0
+            if name == "kernel.fade" and factor == "no outlook":
+                self._mean[here], self._sd[here] = 0.0, 1e-4
+            if name == "kernel.log_outlook_lengthscale" and factor in ("no outlook", "no distance in outlook"):
+                self._mean[here], self._sd[here] = 8.0, 1e-4
+            if name in ("kernel.log_score_variance", "kernel.log_encoding_variance") and factor == "no outlook":
+                self._mean[here][1:] += np.log(5.0)
+                self._sd[here][1:] = 1.0
             offset += shape.numel()
 
     Prior.__init__ = altered  # type: ignore[method-assign]

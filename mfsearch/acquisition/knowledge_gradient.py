@@ -108,8 +108,10 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
         variance = (kernel.variance(points) - own.square().sum(-2)).clamp_min(0.0)
         covariance = kernel.forward(points, self.reference) - own.transpose(-1, -2) @ self._projected
         if self.realised is not None:
-            own_value = (points.unsqueeze(-2) == self.reference).all(-1)
-            covariance = torch.where(torch.isnan(self.realised), covariance + own_value * model.noise[level].unsqueeze(-1), 0.0)
+            at_target = torch.nonzero(level == model.levels - 1)[:, 0]  # a query of a lower level has no value in common
+            own_value = (points[at_target].unsqueeze(-2) == self.reference).all(-1)
+            covariance[at_target] += own_value * model.noise[-1]
+            covariance = torch.where(torch.isnan(self.realised), covariance, 0.0)
         slopes = covariance / (variance + model.noise[level]).sqrt().unsqueeze(-1)
         return expected_maximum_gain(self._means, slopes).reshape(X.shape[:-2])
 
