@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
 from mfsearch.allocation import POLICIES
 from mfsearch.allocation.base import AbstractPolicy
+from mfsearch.bench.peers import ADAPTERS, Library, Peer, libraries
 from mfsearch.build import build_policy
 from mfsearch.config import Component, StudyConfig
 from mfsearch.errors import ConfigError
@@ -53,11 +55,13 @@ class Method:
         label: As the user wrote it; names it in every result.
         policy: Name in `POLICIES`.
         options: Arguments of the policy.
+        library: Whose method it is, where it is another library's; `policy` is then the method's name among the adapter's.
     """
 
     label: str
     policy: str
     options: Mapping[str, Json]
+    library: Library | None = None
 
     def on(self, ladder: FidelityLadder) -> Method:
         """The same method with `low` and `target` replaced by the names of the ladder's rungs."""
@@ -67,7 +71,7 @@ class Method:
         rung = options.get("rung")
         if isinstance(rung, str) and rung not in names:
             options["rung"] = places.get(rung, rung)
-        return Method(self.label, self.policy, options)
+        return replace(self, options=options)
 
     def build(self) -> AbstractPolicy:
         """A new policy.
@@ -75,21 +79,27 @@ class Method:
         Raises:
             ConfigError: If it does not know an option.
         """
+        if self.library is not None:
+            return Peer(self.library, self.policy)
         # A study's config is what `build_policy` reads; the problem in it is not looked at.
         component = Component(use=self.policy, options=cast(dict[str, JsonValue], dict(self.options)))
         return build_policy(StudyConfig(problem=Component(use="any"), policy=component))
 
 
-def parse_methods(text: str) -> tuple[Method, ...]:
-    """Methods as the command line names them: `cost_aware,random,cost_aware:insurance=0;reserve=0.1`.
+def parse_methods(text: str, adapters: Path = ADAPTERS, home: Path | None = None) -> tuple[Method, ...]:
+    """Methods as the command line names them: `cost_aware,random,cost_aware:insurance=0;reserve=0.1,optuna/tpe`.
 
     Args:
         text: Labels or policies, separated by commas, each with options after a colon, separated by semicolons; values are YAML.
+            LIBRARY/METHOD is another library's.
+        adapters: Where the adapters of other libraries lie.
+        home: Where their environments lie; needed where there are such.
 
     Raises:
-        ConfigError: If a name is unknown, an option cannot be read, or a label comes twice.
+        ConfigError: If a name is unknown, an option cannot be read, a label comes twice, or a library is not set up.
     """
-    methods = tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    methods = tuple(_peer(part, adapters, home) if "/" in part.partition(":")[0] else _parse(part) for part in parts)
     if not methods:
         raise ConfigError("--methods must name at least one method; got none. Write for example cost_aware,random.")
     labels = [method.label for method in methods]
@@ -106,6 +116,23 @@ def _parse(text: str) -> Method:
         raise ConfigError(f"a method must be one of {', '.join(usable)}; got {name!r}. {_hint(name, usable)}")
     policy, options = METHODS.get(name, (name, {}))
     return Method(text, policy, {**options, **parse_options(written, text)})
+
+
+def _peer(text: str, adapters: Path, home: Path | None) -> Method:
+    library, _, method = text.partition("/")
+    if ":" in method:
+        raise ConfigError(
+            f"a library's method must have no options: its variants are methods of their own; got {text!r}. Leave them out."
+        )
+    known = libraries(adapters, home or Path())
+    if library not in known:
+        raise ConfigError(f"a library must be one of {', '.join(known)}; got {library!r}. {_hint(library, list(known))}")
+    versions = known[library].versions()
+    offered = known[library].methods()
+    if method not in offered:
+        raise ConfigError(f"{library} has the methods {', '.join(offered)}; got {method!r}. {_hint(method, offered)}")
+    pinned: dict[str, Json] = {name: versions[name] for name in sorted(known[library].pinned() & versions.keys())}
+    return Method(text, method, pinned, known[library])
 
 
 def parse_options(written: str, label: str) -> dict[str, Json]:

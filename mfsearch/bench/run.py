@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from mfsearch.bench.methods import Method
+from mfsearch.bench.peers import Peer
 from mfsearch.bench.recorder import Recorder
 from mfsearch.bench.trace import Row
 from mfsearch.errors import BudgetError, ConfigError
@@ -90,6 +91,9 @@ def run(problem: Problem, method: Method, seed: int, budget: float, rule: Rule) 
             if study.state.observations:
                 raise
             answer = None  # what this method begins with costs more than there is: it has no answer, and that is a result
+        finally:
+            if isinstance(policy, Peer):
+                policy.close()
     store.close()
     if answer is not None:
         recorder.conclude(answer.architecture.key)

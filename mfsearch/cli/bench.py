@@ -6,17 +6,33 @@ from pathlib import Path
 
 import click
 
-from mfsearch.errors import BudgetError, MissingExtraError
+from mfsearch.errors import BudgetError, ConfigError, MissingExtraError
 from mfsearch.units import parse_duration
 
 
-@click.command()
+class _Bench(click.Group):
+    """`bench PROBLEM ...` is `bench run PROBLEM ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is no subcommand is a problem, or an option of the comparison; its help is the one people look for."""
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Bench)
+def bench() -> None:
+    """Compare methods on a problem with known truth, at equal cost, over many seeds."""
+
+
+@bench.command("run")
 @click.argument("problem")
 @click.option(
     "--methods",
     required=True,
     metavar="A,B,...",
-    help="What to compare: labels or policies, options after a colon, as in cost_aware:insurance=0;reserve=0.1.",
+    help="What to compare: labels or policies, options after a colon, as in cost_aware:insurance=0;reserve=0.1; LIBRARY/METHOD for "
+    "another library's (see setup-peers).",
 )
 @click.option("--budget", required=True, metavar="TIME", help="Device time of every run: 4gpu-hours, 90min.")
 @click.option("--seeds", type=click.IntRange(min=1), default=50, show_default=True, help="Runs of every method.")
@@ -30,8 +46,11 @@ from mfsearch.units import parse_duration
     help="Which architectures may be recommended. Default: the problem's rule.",
 )
 @click.option("--at", metavar="TIME,...", help="Earlier points of the same runs to report as well, as in 1gpu-hours,2gpu-hours.")
+@click.option(
+    "--peers", type=click.Path(path_type=Path), help="Folder with the adapters of other libraries. Default: benchmarks/peers."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object on the last line of standard output.")
-def bench(
+def compare(
     problem: str,
     methods: str,
     budget: str,
@@ -41,11 +60,13 @@ def bench(
     jobs: int,
     rule: str | None,
     at: str | None,
+    peers: Path | None,
     as_json: bool,
 ) -> None:
     """Compare methods on a problem with known truth, at equal cost, over many seeds.
 
-    Go on with a stopped bench by the same command: finished runs are kept in the folder.
+    Go on with a stopped bench by the same command: finished runs are kept in the folder. `mfsearch bench setup-peers` makes
+    the environments of other libraries.
     """
     seconds = parse_duration(budget).seconds
     points = sorted({parse_duration(part).seconds for part in at.split(",") if part.strip()}) if at else []
@@ -61,11 +82,12 @@ def bench(
     from mfsearch.bench.batch import Plan, load_problem, run_batch
     from mfsearch.bench.files import write_results
     from mfsearch.bench.methods import parse_methods
+    from mfsearch.bench.peers import ADAPTERS
     from mfsearch.cli.output import note, write_json
     from mfsearch.report.files import make_folder
     from mfsearch.store.location import home
 
-    parsed = parse_methods(methods)
+    parsed = parse_methods(methods, peers or ADAPTERS, home())
     loaded = load_problem(problem, home())
     plan = Plan(
         problem,
@@ -81,3 +103,23 @@ def bench(
     click.echo((plan.out / "table.md").read_text(encoding="utf-8"), nl=False)
     if as_json:
         write_json({"out": str(plan.out), "summary": summary})
+
+
+@bench.command("setup-peers")
+@click.argument("names", nargs=-1)
+@click.option(
+    "--peers", type=click.Path(path_type=Path), help="Folder with the adapters of other libraries. Default: benchmarks/peers."
+)
+def setup_peers(names: tuple[str, ...], peers: Path | None) -> None:
+    """Create the environments of other libraries, each with its own versions of everything; all without NAMES."""
+    from mfsearch.bench.peers import ADAPTERS, libraries
+    from mfsearch.cli.output import note
+    from mfsearch.store.location import home
+
+    known = libraries(peers or ADAPTERS, home())
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(f"libraries with an adapter are {', '.join(known)}; got {', '.join(unknown)}. Choose among them.")
+    for name in names or known:
+        known[name].set_up(note)
+        versions = known[name].versions()
+        note(f"{name}: ready, with {', '.join(f'{n} {versions[n]}' for n in sorted(known[name].pinned() & versions.keys()))}.")

@@ -132,6 +132,8 @@ class AbstractEvaluation(AbstractFidelity):
     role: Literal["input", "level"] = "level"
     deterministic: bool = False
     """Whether a second evaluation would give the same value, and this value is what is sought: a row of a table."""
+    resource: float | None = None
+    """What other libraries call its budget or fidelity, such as epochs; None: nothing but its cost is known."""
 
     @abstractmethod
     def evaluate(self, architecture: Architecture, context: Context) -> Measurement:

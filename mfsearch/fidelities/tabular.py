@@ -77,14 +77,21 @@ class TabularEvaluation(AbstractEvaluation):
         values: Architecture's key -> validation accuracy in percent.
         seconds: Architecture's key -> device seconds of one run.
         signal: What the figure is called.
+        resource: Epochs of the schedule.
     """
 
     deterministic = True
 
     def __init__(
-        self, name: str, values: Mapping[str, float], seconds: Mapping[str, float], signal: str = "val_accuracy"
+        self,
+        name: str,
+        values: Mapping[str, float],
+        seconds: Mapping[str, float],
+        signal: str = "val_accuracy",
+        resource: float | None = None,
     ) -> None:
         self.name = name
+        self.resource = resource
         self.signal = signal
         self._values = values
         self._price = seconds

@@ -124,7 +124,7 @@ def tabular(
         rows = _of_class(_score_rows(read.scores, space, used, origin), leader)
         ladder.append(TabularScores("proxies", used, rows, free=FREE, seconds_per_score=SECONDS_PER_SCORE))
     shared = {n: (_of_class(values, leader), _of_class(seconds, leader)) for n, (values, seconds) in columns.items()}
-    ladder += [TabularEvaluation(f"e{n}", values, seconds) for n, (values, seconds) in shared.items()]
+    ladder += [TabularEvaluation(f"e{n}", values, seconds, resource=float(n)) for n, (values, seconds) in shared.items()]
     target = [columns[rungs[-1]][0][cell] for cell in cells]  # of every row, also those that no class is represented by
     truth, tested = _LookUp(shared[rungs[-1]][0]), _LookUp(_of_class(test, leader))
     return Problem(

@@ -93,3 +93,18 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path):
     assert 0 < len(kept) < 500
     assert f"{len(kept)} of 500 runs are kept in {tmp_path / 'found'}. Run the same command again to go on." in stderr
     assert "Traceback" not in stderr
+
+
+def test_help_of_the_comparison_and_of_its_subcommand(call):
+    shown = call("bench", "--help").output
+    assert "--methods" in shown and "setup-peers" in shown
+    assert "[NAMES]" in call("bench", "setup-peers", "--help").output
+
+
+def test_libraries_that_are_not_there(call, tmp_path: Path):
+    found = call("bench", "setup-peers", "optuna", "--peers", str(tmp_path / "none"))
+    assert found.exit_code == 2 and "there is no folder" in found.stderr
+    (tmp_path / "coin").mkdir()
+    (tmp_path / "coin" / "adapter.py").write_text("")
+    found = call("bench", "setup-peers", "optuna", "--peers", str(tmp_path))
+    assert found.exit_code == 2 and "libraries with an adapter are coin; got optuna" in found.stderr
