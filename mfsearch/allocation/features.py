@@ -19,6 +19,9 @@ _TAIL = 4.0
 """Normal scores are clipped here: a proxy that explodes must not leave the range in which the kernel was fitted."""
 
 
+_SHRINKAGE = 0.1  # added to the unit variances of normal scores before one is told from another
+
+
 class NormalScore:
     """Maps raw scores to normal scores against a frozen reference sample.
 
@@ -43,13 +46,41 @@ class NormalScore:
         self._above = (self._z[-1] - self._z[high]) / (self._x[-1] - self._x[high])
 
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Normal scores of raw ones, any shape; 0 where the raw score is missing or the reference has no spread."""
+        """Normal scores of raw ones, any shape; NaN where the raw score is missing, 0 where the reference has no spread."""
         if len(self._x) < 2:
-            return np.zeros_like(raw)
+            return np.where(np.isfinite(raw), 0.0, np.nan)
         z = np.interp(raw, self._x, self._z)
         z = np.where(raw < self._x[0], self._z[0] - self._below * (self._x[0] - raw), z)
         z = np.where(raw > self._x[-1], self._z[-1] + self._above * (raw - self._x[-1]), z)
-        return np.where(np.isfinite(raw), np.clip(z, -_TAIL, _TAIL), 0.0)
+        return np.where(np.isfinite(raw), np.clip(z, -_TAIL, _TAIL), np.nan)
+
+
+class Imputation:
+    """Fills what is missing of a row of normal scores with what the others make likely: the conditional mean of a normal.
+
+    Without it a network whose scores are missing would count as one of average scores, whatever its size says of them.
+
+    Args:
+        reference: n x c normal scores, NaN where missing; means are 0 by construction, correlations are learned from the
+            complete rows and shrunk by a tenth.
+    """
+
+    def __init__(self, reference: NDArray[np.float64]) -> None:
+        complete = reference[np.isfinite(reference).all(1)]
+        width = reference.shape[1]
+        second = complete.T @ complete / len(complete) if len(complete) > width else np.zeros((width, width))
+        self._moments = second + _SHRINKAGE * np.eye(width)
+
+    def __call__(self, normal: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Complete rows, n x c; 0 where nothing at all is known."""
+        filled = np.where(np.isfinite(normal), normal, 0.0)
+        gaps = np.isnan(normal)
+        for pattern in np.unique(gaps[gaps.any(1)], axis=0):
+            if not pattern.all():
+                rows = (gaps == pattern).all(1)
+                weights = np.linalg.solve(self._moments[np.ix_(~pattern, ~pattern)], self._moments[np.ix_(~pattern, pattern)])
+                filled[np.ix_(rows, pattern)] = normal[np.ix_(rows, ~pattern)] @ weights
+        return filled
 
 
 class Features:
@@ -64,10 +95,10 @@ class Features:
         self._state = state
         self._cache = cache
         self._rungs = [(rung, state.scores.get(rung.name, {})) for rung in state.ladder.inputs]
-        self._maps = [
-            [NormalScore(column) for column in _raw(list(known.values())[:REFERENCE], len(rung.columns)).T]
-            for rung, known in self._rungs
-        ]
+        references = [_raw(list(known.values())[:REFERENCE], len(rung.columns)) for rung, known in self._rungs]
+        self._maps = [[NormalScore(column) for column in reference.T] for reference in references]
+        normal = [_normal(maps, reference) for maps, reference in zip(self._maps, references, strict=True)]
+        self._fills = [Imputation(reference) for reference in normal]
         trusted = [rises for rung, _ in self._rungs for rises in rung.trusted]
         capacity = [size for rung, _ in self._rungs for size in rung.capacity]
         self.blocks = InputBlocks.from_layout(state.space.layout, trusted, indicators=len(trusted), capacity=capacity)
@@ -83,10 +114,13 @@ class Features:
             else np.empty((0, self._state.space.layout.width))
         ]
         raws = [_raw([known.get(a.key, ()) for a in architectures], len(rung.columns)) for rung, known in self._rungs]
-        for raw, maps in zip(raws, self._maps, strict=True):
-            parts.append(np.stack([f(column) for f, column in zip(maps, raw.T, strict=True)], axis=1))
+        parts += [fill(_normal(maps, raw)) for raw, maps, fill in zip(raws, self._maps, self._fills, strict=True)]
         parts += [np.isnan(raw).astype(np.float64) for raw in raws]
         return np.concatenate(parts, axis=1)
+
+
+def _normal(maps: Sequence[NormalScore], raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([score(column) for score, column in zip(maps, raw.T, strict=True)], axis=1)
 
 
 def _raw(rows: Sequence[Sequence[float | None]], width: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
 
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import REFERENCE, Features, NormalScore, scored_by_all
+from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, scored_by_all
 from mfsearch.spaces.nasbench201 import NASBench201Space
 
 
@@ -44,7 +44,7 @@ def test_beyond_the_reference_better_still_looks_better() -> None:
     assert inside < above < far
 
 
-def test_missing_scores_are_zero_with_an_indicator(make: Callable[..., State], space: NASBench201Space) -> None:
+def test_missing_scores_are_filled_with_an_indicator(make: Callable[..., State], space: NASBench201Space) -> None:
     members = space.sample(5, np.random.default_rng(0))
     state = make(scored=members)
     broken = dict(state.scores["proxies"])
@@ -55,7 +55,9 @@ def test_missing_scores_are_zero_with_an_indicator(make: Callable[..., State], s
     d = space.layout.width
     assert X.shape == (5, d + 4)
     np.testing.assert_array_equal(X[:, :d], space.encode(members))
-    assert X[1, d] == 0.0
+    complete = X[[0, 2, 3, 4], d : d + 2]
+    moments = complete.T @ complete / 4 + 0.1 * np.eye(2)
+    np.testing.assert_allclose(X[1, d], X[1, d + 1] * moments[0, 1] / moments[1, 1], atol=1e-12)
     np.testing.assert_array_equal(X[:, d + 2 :], [[0, 0], [1, 0], [0, 0], [0, 0], [0, 0]])
     assert features.blocks.trusted == (d,)
     unknown = space.sample(8, np.random.default_rng(1))[7]
@@ -75,3 +77,23 @@ def test_the_pool_is_what_every_rung_has_scored(make: Callable[..., State], spac
     members = space.sample(4, np.random.default_rng(0))
     state = make(seen=[(members[3], "low")], scored=members[:2])
     assert list(scored_by_all(state)) == [a.key for a in members[:2]]
+
+
+def test_what_is_missing_is_what_the_other_scores_make_likely() -> None:
+    rng = np.random.default_rng(0)
+    covariance = np.array([[1.0, 0.8, 0.3], [0.8, 1.0, 0.1], [0.3, 0.1, 1.0]])
+    reference = rng.multivariate_normal(np.zeros(3), covariance, 4000)
+    rows = np.array([[2.0, np.nan, -1.0], [np.nan, 1.0, np.nan], [np.nan] * 3, [0.5, 0.6, 0.7]])
+    filled = Imputation(reference)(rows)
+    moments = covariance + 0.1 * np.eye(3)  # the textbook's conditional mean, one gap at a time
+    first = moments[1, [0, 2]] @ np.linalg.inv(moments[np.ix_([0, 2], [0, 2])]) @ [2.0, -1.0]
+    np.testing.assert_allclose(filled[0], [2.0, first, -1.0], atol=0.05)
+    np.testing.assert_allclose(filled[1], [moments[0, 1] / 1.1, 1.0, moments[2, 1] / 1.1], atol=0.05)
+    np.testing.assert_array_equal(filled[2], 0.0)
+    np.testing.assert_array_equal(filled[3], rows[3])
+
+
+def test_a_reference_that_says_nothing_of_correlations_leaves_gaps_at_the_average() -> None:
+    gaps = np.array([[1.0, np.nan]])
+    np.testing.assert_array_equal(Imputation(np.full((50, 2), np.nan))(gaps), [[1.0, 0.0]])
+    np.testing.assert_array_equal(Imputation(np.array([[0.3, 0.2]]))(gaps), [[1.0, 0.0]])
