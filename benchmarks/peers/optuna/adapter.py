@@ -7,16 +7,16 @@ the study's name and the resources is set unless it is said here.
 Methods of one fidelity (`NAME` asks for the last rung, `NAME_low` for rung 0):
 
 random            `RandomSampler`: the control.
-tpe               `TPESampler()`: the library's default sampler. Since 5.0.0 its default (`multivariate=None`) is the *multivariate*
+tpe               `TPESampler()`: the library's default sampler. Since 5.0.0 its default (`multivariate=None`) is the multivariate
                   TPE where there is one objective; up to 4.x it was the independent one.
-tpe_multivariate  `TPESampler(multivariate=True)`, what the docs of 4.x recommended. In 5.0.0 it asks for exactly what `tpe` does.
-tpe_independent   `TPESampler(multivariate=False)`: one density a parameter, what "Optuna's TPE" means in the literature up to 4.x.
+tpe_multivariate  `TPESampler(multivariate=True)`, the better one by the docs. In 5.0.0 it asks for exactly what `tpe` does.
+tpe_independent   `TPESampler(multivariate=False)`: one density a parameter, the default up to 4.x.
 gp                `GPSampler()`: Matern 5/2, log expected improvement. Needs torch and scipy.
 
 Methods of several fidelities (`TPESampler()` each; the first ten trials are random, under Hyperband the first ten of a bracket):
 
-tpe_hyperband      `HyperbandPruner`, default reduction factor 3: on 12 and 200 epochs three brackets, whose first decisions fall at
-                   12, 36 and 108 epochs. A hash of study name and trial number draws the bracket: the name holds the seed.
+tpe_hyperband      `HyperbandPruner`, default reduction factor 3: on 12 and 200 epochs three brackets, whose first decisions fall
+                   at 12, 36 and 108 epochs. A hash of study name and trial number draws the bracket: the name holds the seed.
 tpe_halving        `SuccessiveHalvingPruner` (asynchronous halving), default factor 4: decisions at 12, 48 and 192 epochs.
 tpe_halving_eta16  The same with the whole part of the cost ratio of neighbouring rungs (200 / 12: 16): one decision, at 12.
 
@@ -32,13 +32,19 @@ Traps:
 
 - Both pruners decide at once and cannot resume a trial. With fewer than `reduction_factor` values at a decision the best so far
   is promoted, so the first trial always is, whatever it is worth, in Hyperband the first of every bracket; after it every new
-  record is. Up to 31 trials factor 16 promotes records only, and a good trial stopped early never comes back. This is the
-  library's behaviour (`bootstrap_count` at its default 0) and is left as it is.
-- TPE under a pruner ranks each complete trial above each stopped one: a poor first trial stays among the good ones until there are
-  more complete trials than places (a tenth of the trials, at most 25).
-- Samplers may propose what is paid already: Optuna does not remove duplicates, as an objective may be noisy. The repeat is
-  answered from the cache and told like any trial, which moves the densities or the noise of the process, so that all methods go
-  on; REPEATS
+  record is. Up to 31 trials factor 16 promotes records (and their repeats) only, and a good trial stopped early never comes back.
+  This is the library's behaviour (`bootstrap_count` at its default 0) and is left as it is.
+- The ten random trials to begin with are the default of TPE and GP: with fewer evaluations (the last rung in 4 h: 6) `tpe` and
+  `gp` are `random`, configuration by configuration where the seed is the same.
+- TPE under a pruner ranks each complete trial above each stopped one: a poor first trial stays among the good ones until there
+  are more complete trials than places (a tenth of the trials, at most 25).
+- Samplers propose what is paid already: Optuna does not remove duplicates, as an objective may be noisy. A repeat is answered
+  from the cache and told like any trial (its maintainers' advice), which moves the densities; no run seen stalled. Repeats on
+  CIFAR-10, seed 0, architectures that compute the same included: `random_low` 19 of 146 answers in 4 h; `tpe_low` 37 of 143
+  (at most 5 in a row), 476 of 1144 in 24 h (7 in a row); `gp_low` 4 of 112; `tpe_halving_eta16` 429 of 802 in 24 h (47 in a
+  row); `tpe_independent_low` 315 of 434 in 4 h (49 in a row) and 1852 of 2115 by 9.8 h (87 in a row). By then an ask takes
+  0.2 s for the trials piled up: 24 h take many minutes.
+- `gp_low` asks slowly: 1 s with 300 trials.
 """
 
 from __future__ import annotations
@@ -47,8 +53,10 @@ import os
 import warnings
 from collections.abc import Callable
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # before numpy and torch: the docs of GPSampler ask for it
+# Before numpy and torch are imported, as the docs of GPSampler ask.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
