@@ -2,7 +2,7 @@
 
 An adapter is the program `<library>/adapter.py`, run by the Python of the library's own environment. It reads one start line and
 then asks for one evaluation after the other; the bench answers each with its value, or ends the run when the budget is spent.
-This file uses the standard library alone, and Python 3.9's: the environments are other people's.
+This file uses the standard library alone: the environments are other people's.
 
     in   {"start": {"method": "tpe", "parameters": [...], "resources": [12, 200], "seconds": [110.0, 1800.0], "seed": 1000,
                     "budget": 14400.0}}
@@ -18,8 +18,9 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence, TextIO
+from typing import Any, NoReturn, TextIO
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Parameter:
     """
 
     name: str
-    choices: Optional[Sequence[str]] = None
+    choices: Sequence[str] | None = None
     low: float = 0.0
     high: float = 1.0
 
@@ -67,9 +68,9 @@ class Problem:
     """
 
     def __init__(self, start: Mapping[str, Any], lines: TextIO, out: TextIO) -> None:
-        self.parameters: List[Parameter] = [Parameter(**entry) for entry in start["parameters"]]
-        self.resources: List[float] = list(start["resources"])
-        self.seconds: List[float] = list(start["seconds"])
+        self.parameters: list[Parameter] = [Parameter(**entry) for entry in start["parameters"]]
+        self.resources: list[float] = list(start["resources"])
+        self.seconds: list[float] = list(start["seconds"])
         self.seed: int = start["seed"]
         self.budget: float = start["budget"]
         self.spent = 0.0
@@ -104,7 +105,7 @@ def stop() -> NoReturn:
     os._exit(0)
 
 
-def main(library: str, version: str, methods: Dict[str, Callable[[Problem], Optional[str]]]) -> None:
+def main(library: str, version: str, methods: dict[str, Callable[[Problem], str | None]]) -> None:
     """Serve one run: each method drives its library, calls `problem.evaluate`, and returns why it ends, if it does."""
     # The library may print: what it says must not mix with the protocol.
     out = os.fdopen(os.dup(1), "w")
@@ -115,7 +116,7 @@ def main(library: str, version: str, methods: Dict[str, Callable[[Problem], Opti
         return
     start = json.loads(first)["start"]
     if start["method"] not in methods:
-        say(out, {"error": "%s has no method %r; it has %s." % (library, start["method"], ", ".join(sorted(methods)))})
+        say(out, {"error": f"{library} has no method {start['method']!r}; it has {', '.join(sorted(methods))}."})
         return
     say(out, {"ready": {"library": library, "version": version}})
     problem = Problem(start, sys.stdin, out)
