@@ -149,3 +149,17 @@ def test_other_requirements_need_another_environment(coin: Library, tmp_path: Pa
     broken = Library("coin", changed.folder, tmp_path / "environment")
     with pytest.raises(SearchFailedError, match="no-such-library-anywhere"):
         broken.set_up(lambda line: None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in PROTOCOL.parent.glob("*/adapter.py")))
+def test_every_method_of_every_library_searches(name: str, cells: Problem, problem: Problem, tmp_path: Path):
+    """Installs the library; cells and a box, twice with the same seed."""
+    library = libraries(PROTOCOL.parent, tmp_path)[name]
+    library.set_up(print)
+    for method in library.methods():
+        (parsed,) = parse_methods(f"{name}/{method}", PROTOCOL.parent, tmp_path)
+        for space, budget in ((cells, 650.0), (problem, 45.0)):
+            first, again = (run(space, parsed, 1, budget, "predicted").rows for _ in range(2))
+            assert first, (method, space.name)
+            assert [(r.architecture, r.rung) for r in first] == [(r.architecture, r.rung) for r in again], (method, space.name)
