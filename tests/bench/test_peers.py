@@ -151,7 +151,8 @@ def test_other_requirements_need_another_environment(coin: Library, tmp_path: Pa
         broken.set_up(lambda line: None)
 
 
-@pytest.mark.slow
+@pytest.mark.peers
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in PROTOCOL.parent.glob("*/adapter.py")))
 def test_every_method_of_every_library_searches(name: str, cells: Problem, problem: Problem, tmp_path: Path):
     """Installs the library; cells and a box, twice with the same seed."""
