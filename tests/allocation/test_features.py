@@ -86,7 +86,7 @@ def test_what_is_missing_is_what_the_other_scores_make_likely() -> None:
     rows = np.array([[2.0, np.nan, -1.0], [np.nan, 1.0, np.nan], [np.nan] * 3, [0.5, 0.6, 0.7]])
     filled = Imputation(reference)(rows)
     moments = covariance + 0.1 * np.eye(3)  # the textbook's conditional mean, one gap at a time
-    first = moments[1, [0, 2]] @ np.linalg.inv(moments[np.ix_([0, 2], [0, 2])]) @ [2.0, -1.0]
+    first = float(moments[1, [0, 2]] @ np.linalg.inv(moments[np.ix_([0, 2], [0, 2])]) @ np.array([2.0, -1.0]))
     np.testing.assert_allclose(filled[0], [2.0, first, -1.0], atol=0.05)
     np.testing.assert_allclose(filled[1], [moments[0, 1] / 1.1, 1.0, moments[2, 1] / 1.1], atol=0.05)
     np.testing.assert_array_equal(filled[2], 0.0)
