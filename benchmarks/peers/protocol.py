@@ -92,6 +92,14 @@ class Problem:
         """The rung nearest to a resource, as ratios go."""
         return min(range(len(self.resources)), key=lambda i: abs(math.log(self.resources[i] / resource)))
 
+    def spacing(self) -> int:
+        """The whole number that divides the target's resource down to the lowest rung in as many steps as the ladder has.
+
+        16 for 12 and 200: 200 / 16 = 12.5, which libraries that cut to whole epochs take for 12.
+        """
+        steps = max(1, len(self.resources) - 1)
+        return max(2, math.floor((self.resources[-1] / self.resources[0]) ** (1 / steps) + 1e-9))
+
 
 def say(out: TextIO, message: Mapping[str, Any]) -> None:
     """One line."""

@@ -59,8 +59,9 @@ class Belief:
         self._scale = _Scale(state, shared, values, level)
         noise = np.array([np.nan if o.noise is None else o.noise for o in done], dtype=np.float64)
         observed = [o.query.architecture for o in done]
+        inputs = self._features(observed)
         data = TrainingData(
-            self._stack(observed, level),
+            torch.from_numpy(np.c_[inputs, level]),
             torch.from_numpy(self._scale.forward(values, level))[:, None],
             torch.from_numpy(self._scale.variance(values, noise, level))[:, None],
         )
@@ -69,8 +70,8 @@ class Belief:
         saturating, blocks = state.objective.unit != "none", self._features.blocks
         if saturating and len(levels) > 1 and shared[0]:
             self._outlook = fit_outlook(data, blocks, start)
-            self._stacked.clear()  # those are without it
-            blocks, data = blocks.with_outlook(), replace(data, X=self._stack(observed, level))
+            expected = self._expected(observed, inputs, self._outlook)
+            blocks, data = blocks.with_outlook(), replace(data, X=torch.from_numpy(np.c_[inputs, expected, level]))
         fitted_at = state.memory.get("fitted_at", 0)
         fitted_at = fitted_at if isinstance(fitted_at, int) else 0
         refit = start is None or (fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at))

@@ -147,7 +147,6 @@ class Peer(AbstractPolicy):
         self.library, self.method = library, method
         self._process: subprocess.Popen[str] | None = None
         self._errors: IO[str] | None = None
-        self._asked: tuple[str, str] | None = None
 
     def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
         """The library's next evaluation; repeats of paid ones are answered on the spot, free of charge."""

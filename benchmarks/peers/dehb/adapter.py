@@ -28,7 +28,6 @@ What to know when reading its figures:
 
 from __future__ import annotations
 
-import math
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -64,15 +63,6 @@ def decode(parameters: Sequence[Parameter], vector: Sequence[float]) -> Mapping[
     return config
 
 
-def spacing(problem: Problem) -> int:
-    """The whole number that divides the target's resource down to the lowest rung in as many steps as the ladder has.
-
-    16 for 12 and 200: DEHB rounds bracket sizes to whole configurations; 200 / 16 = 12.5, which is the rung of 12.
-    """
-    steps = max(1, len(problem.resources) - 1)
-    return max(2, math.floor((problem.resources[-1] / problem.resources[0]) ** (1 / steps) + 1e-9))
-
-
 def evolve(problem: Problem, *, vector: bool = False, matched: bool = False) -> str:
     """Ask, evaluate and tell."""
     warnings.simplefilter("ignore")
@@ -89,7 +79,7 @@ def evolve(problem: Problem, *, vector: bool = False, matched: bool = False) -> 
             save_freq="end",
             output_path=folder,
             log_level="CRITICAL",
-            **({"eta": spacing(problem)} if matched else {}),
+            **({"eta": problem.spacing()} if matched else {}),
         )
         # Its log file goes with the folder; `save_freq` "end" never comes, as nothing else is to be written.
         logger.remove()

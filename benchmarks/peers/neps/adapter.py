@@ -39,7 +39,6 @@ What to know when reading its figures:
 from __future__ import annotations
 
 import logging
-import math
 import os
 import random
 import tempfile
@@ -86,12 +85,6 @@ def fidelity(problem: Problem) -> neps.HPOInteger | neps.HPOFloat:
     return neps.HPOFloat(low * (1 - 1e-9), high, is_fidelity=True)
 
 
-def spacing(problem: Problem) -> int:
-    """The whole number that divides the target's resource down to the lowest rung in as many steps as the ladder has."""
-    steps = max(1, len(problem.resources) - 1)
-    return max(2, math.floor((problem.resources[-1] / problem.resources[0]) ** (1 / steps) + 1e-9))
-
-
 def search(
     problem: Problem,
     algorithm: Callable[..., Any],
@@ -110,7 +103,7 @@ def search(
     elements: dict[str, Any] = {p.name: parameter(p, problem.seed, prior) for p in problem.parameters}
     if rung is None:
         elements[FIDELITY] = fidelity(problem)
-    optimizer = neps.AskAndTell(algorithm(neps.SearchSpace(elements), **({"eta": spacing(problem)} if matched else {})))
+    optimizer = neps.AskAndTell(algorithm(neps.SearchSpace(elements), **({"eta": problem.spacing()} if matched else {})))
     repeats = 0
     while repeats < PATIENCE:
         trial = optimizer.ask()

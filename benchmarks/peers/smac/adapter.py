@@ -122,15 +122,6 @@ def blackbox(problem: Problem, *, rung: int, initial: int | None = None) -> str:
     return drive(problem, build, rung)
 
 
-def spacing(problem: Problem) -> int:
-    """The whole number that divides the target's resource down to the lowest rung in as many steps as the ladder has.
-
-    16 for 12 and 200: SMAC wants an int; 200 / 16 = 12.5, which is the rung of 12.
-    """
-    steps = max(1, len(problem.resources) - 1)
-    return max(2, math.floor((problem.resources[-1] / problem.resources[0]) ** (1 / steps) + 1e-9))
-
-
 def mf_hyperband(problem: Problem, *, matched: bool = False, initial: int | None = None) -> str:
     def build(folder: str) -> AbstractFacade:
         # A hair below the lowest resource where eta fits exactly: SMAC takes the logarithms' quotient, cut to a whole number.
@@ -139,7 +130,7 @@ def mf_hyperband(problem: Problem, *, matched: bool = False, initial: int | None
         return MultiFidelityFacade(
             setup,
             initial_design=MultiFidelityFacade.get_initial_design(setup, n_configs=initial),
-            intensifier=MultiFidelityFacade.get_intensifier(setup, **({"eta": spacing(problem)} if matched else {})),
+            intensifier=MultiFidelityFacade.get_intensifier(setup, **({"eta": problem.spacing()} if matched else {})),
             logging_level=SILENT,
             overwrite=True,
         )
