@@ -320,7 +320,7 @@ class Study:
             pair = (query.architecture.key, query.rung)
             # A query that comes back keeps its seed if it was lost, and has a new one if it failed: `_retry` sees to that.
             again = next((q for q in self.state.requeued if (q.architecture.key, q.rung) == pair), None)
-            seed = again.seed if again else evaluation_seed(self.seed, *pair, 0)
+            seed = again.seed if again else evaluation_seed(self.seed, *pair, self.state.attempts(pair))
             reservation = draft.reserve(id, expected, view.p95(query.architecture, query.rung), self.executor.slots)
             started.append(replace(query, id=id, seed=seed))
             entries.append(asked(started[-1], reservation.seconds, reservation.limit, expected))
@@ -363,7 +363,7 @@ class Study:
         if observation.status is Status.FAILED:
             failures = self.state.failures.get(pair, 0) + 1
             if failures <= int(self.state.settings["max_retries"]):
-                payload["retry"] = {"seed": evaluation_seed(self.seed, *pair, failures)}
+                payload["retry"] = {"seed": evaluation_seed(self.seed, *pair, self.state.attempts(pair) + 1)}
         elif observation.status is Status.LOST:
             payload["retry"] = {"seed": observation.query.seed}  # nothing speaks against it: the same evaluation again
         self._write(EventKind.TOLD, payload)

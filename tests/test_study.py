@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mfsearch.allocation.base import Proposal, State
 from mfsearch.allocation.cost_aware import CostAware
 from mfsearch.allocation.random_search import RandomSearch
 from mfsearch.budget import ChargeKind
 from mfsearch.errors import BudgetError, ConfigError, SearchFailedError, StudyError
 from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.fidelities.base import AbstractEvaluation, Context
-from mfsearch.records import Architecture, Measurement, Objective, Status
+from mfsearch.records import Architecture, EvaluationQuery, Measurement, Objective, Status
 from mfsearch.spaces.box import BoxSpace
 from mfsearch.store.sql import EventStore
 from mfsearch.study import Study
@@ -169,6 +170,34 @@ def test_same_seed_same_run_and_other_seed_other_run() -> None:
 
     assert asked(3) == asked(3)
     assert asked(3) != asked(4)
+
+
+class OneThreeTimes(RandomSearch):
+    """One architecture, as often as it may be."""
+
+    def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
+        if not state.observations:
+            return super().propose(state, 1, rng)
+        return Proposal([EvaluationQuery(state.architectures[key], rung) for key, rung in state.repeatable])
+
+
+def test_a_rung_of_several_seeds_is_evaluated_with_another_one_each_time() -> None:
+    failed: list[int] = []
+
+    def fails_once(architecture: Architecture, context: Context) -> float:
+        if s.state.observations and not failed:
+            failed.append(context.seed)
+            raise RuntimeError("out of memory")
+        return float(context.seed)
+
+    rung = Rung(body=fails_once)
+    rung.seeds = 3
+    s = study(rung, budget=300.0, policy=OneThreeTimes())
+    s.run()
+    seeds = [o.query.seed for o in s.state.observations]
+    assert [o.status for o in s.state.observations] == [Status.OK, Status.FAILED, Status.OK, Status.OK]
+    assert len({o.query.architecture.key for o in s.state.observations}) == 1
+    assert len(set(seeds)) == 4
 
 
 def test_more_budget_goes_on() -> None:

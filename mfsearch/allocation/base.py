@@ -32,6 +32,7 @@ class State:
         cost: (architecture, rung name) -> expected device seconds: the learned cost model.
         p95: The same for the 95th percentile, which is what gets reserved.
         excluded: (architecture key, rung) pairs that may not be asked (again): evaluated, pending, or failed too often.
+        repeatable: Those of them that may be evaluated once more, with another seed (`AbstractEvaluation.seeds`).
         memory: What the policy's last proposal asked to remember (fitted hyper-parameters); JSON.
         step: Number of proposals made so far.
     """
@@ -48,6 +49,7 @@ class State:
     cost: Callable[[Architecture, str], float]
     p95: Callable[[Architecture, str], float]
     excluded: frozenset[tuple[str, str]] = frozenset()
+    repeatable: frozenset[tuple[str, str]] = frozenset()
     memory: Mapping[str, Json] = field(default_factory=dict)
     step: int = 0
     rule: str = "evaluated"

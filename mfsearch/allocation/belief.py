@@ -68,6 +68,7 @@ class Belief:
         remembered = state.memory.get("hyperparameters")
         start = remembered if isinstance(remembered, dict) else None
         saturating, blocks = state.objective.unit != "none", self._features.blocks
+        noisy = state.ladder.target.seeds > 1
         if saturating and len(levels) > 1 and shared[0]:
             self._outlook = fit_outlook(data, blocks, start)
             expected = self._expected(observed, inputs, self._outlook)
@@ -75,14 +76,17 @@ class Belief:
         fitted_at = state.memory.get("fitted_at", 0)
         fitted_at = fitted_at if isinstance(fitted_at, int) else 0
         refit = start is None or (fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at))
-        self.model = fit_cokriging(data, blocks, len(levels), start, shared=shared, saturating=saturating, refit=refit)
+        self.model = fit_cokriging(
+            data, blocks, len(levels), start, shared=shared, saturating=saturating, noisy=noisy, refit=refit
+        )
         self.memory: dict[str, Json] = {
             "hyperparameters": dict(self.model.hyperparameters),
             "fitted_at": len(done) if refit else fitted_at,
         }
         self._levels = levels
         self._seen_at_target = int((level == len(levels) - 1).sum())
-        self._at_target = [o.query.architecture for o, place in zip(done, level, strict=True) if place == len(levels) - 1]
+        seen = [o.query.architecture for o, place in zip(done, level, strict=True) if place == len(levels) - 1]
+        self._at_target = list({a.key: a for a in seen}.values())
         exact = state.ladder.target.deterministic
         standard = data.y[:, 0].tolist()
         self._realised = (
@@ -134,9 +138,10 @@ class Belief:
         return self._seen_at_target >= _ENOUGH and abs(self.model.correlation(level)) < threshold
 
     def improvement(self, architectures: Sequence[Architecture], places: Sequence[int]) -> NDArray[np.float64]:
-        """Expected improvement on the best posterior mean among those evaluated at the target, were one more evaluated there.
+        """Expected gain of the best posterior mean among those evaluated at the target, from one more evaluation there.
 
-        With noise: the gain counts the change of the posterior mean, not the observation itself.
+        With noise: the gain counts the change of the posterior mean, not the observation itself. The best of them gains where a
+        second look may put it behind the next best.
 
         Args:
             architectures: A pool.
@@ -153,10 +158,14 @@ class Belief:
             return (mean - mean.min() + 1e-9).numpy()
         seen = self.inputs(self._at_target, last)
         seen_mean, _ = self.model.mean_variance(seen)
-        best = int(seen_mean.argmax())
-        between = self.model.cross_covariance(X, seen[best : best + 1])[:, 0]
+        order = torch.argsort(seen_mean, descending=True, stable=True)
+        best = self._at_target[int(order[0])].key
+        rival = torch.stack([order[min(int(a.key == best), len(order) - 1)] for a in chosen])
+        between = self.model.cross_covariance(X, seen)[torch.arange(len(chosen)), rival]
         spread = ((variance - between).abs() / (variance + self.model.noise[last]).sqrt()).clamp_min(1e-9).detach().numpy()
-        distance = (mean - seen_mean[best]).numpy()
+        distance = (mean - seen_mean[rival]).numpy()
+        own = np.array([a.key == best for a in chosen])
+        distance = np.where(own, -np.abs(distance), distance)
         z = distance / spread
         return np.asarray(distance * ndtr(z) + spread * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
 

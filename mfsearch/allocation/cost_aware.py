@@ -19,7 +19,7 @@ from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
 from mfsearch.allocation.features import REFERENCE, scored_by_all
 from mfsearch.errors import ConfigError
-from mfsearch.records import Architecture, EvaluationQuery, Json, ScoreQuery, Status
+from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
 _LIKELY = 2000  # architectures that lower levels are considered for: the most promising at the target
 
@@ -32,6 +32,7 @@ class CostAware(AbstractPolicy):
         initial_share: Most of the budget that they may cost, as a fraction; two are made in any case.
         start_share: Most of the budget that the first scores may cost, as a fraction.
         grow_every: Evaluations between two growths of the pool; 0 never grows it.
+        grow_share: What a growth may cost of what evaluations have cost since the last one, as a fraction.
         grow_from: Promising architectures whose neighbours are scored.
         grow_by: Most architectures scored in one growth.
         insurance: Evaluations at the target that are made early whatever the lower levels say.
@@ -49,6 +50,7 @@ class CostAware(AbstractPolicy):
         initial_share: float = 0.3,
         start_share: float = 0.1,
         grow_every: int = 1,
+        grow_share: float = 0.3,
         grow_from: int = 30,
         grow_by: int = 40,
         insurance: int = 4,
@@ -59,6 +61,7 @@ class CostAware(AbstractPolicy):
         for name, share in (
             ("initial_share", initial_share),
             ("start_share", start_share),
+            ("grow_share", grow_share),
             ("insurance_share", insurance_share),
             ("reserve", reserve),
             ("useless", useless),
@@ -76,7 +79,7 @@ class CostAware(AbstractPolicy):
                 raise ConfigError(f"policy cost_aware: {name} must be 0 or more; got {count}.")
         self.initial, self.initial_share, self.start_share = initial, initial_share, start_share
         self.reserve, self.useless = reserve, useless
-        self.grow_every, self.grow_from, self.grow_by = grow_every, grow_from, grow_by
+        self.grow_every, self.grow_share, self.grow_from, self.grow_by = grow_every, grow_share, grow_from, grow_by
         self.insurance, self.insurance_share = insurance, insurance_share
         self._encodings: dict[str, NDArray[np.float64]] = {}
 
@@ -93,7 +96,7 @@ class CostAware(AbstractPolicy):
         belief = Belief(state, self._encodings)
         memory: dict[str, Json] = {**state.memory, **belief.memory, "useless": self._found_useless(state, belief)}
         members = pool(state, belief, rng)
-        if growth := self._growth(state, belief, members, len(done)):
+        if growth := self._growth(state, belief, members, done):
             return Proposal(growth, {**memory, "grown_at": len(done)}, "scores for the neighbours of the most promising")
         chosen: list[EvaluationQuery] = []
         for _ in range(n):
@@ -141,14 +144,11 @@ class CostAware(AbstractPolicy):
         new = [a for a in {a.key: a for a in known}.values() if (a.key, rung) not in state.excluded and state.affordable(a, rung)]
         return [EvaluationQuery(a, rung, why={"reason": "at random: the surrogate needs a beginning"}) for a in new[:n]]
 
-    def _growth(self, state: State, belief: Belief, members: list[Architecture], done: int) -> list[ScoreQuery]:
+    def _growth(self, state: State, belief: Belief, members: list[Architecture], done: list[Observation]) -> list[ScoreQuery]:
         """Scores for the neighbours of the most promising architectures, most promising first."""
         grown_at = state.memory.get("grown_at", 0)
-        if (
-            not state.ladder.inputs
-            or not self.grow_every
-            or done - (grown_at if isinstance(grown_at, int) else 0) < self.grow_every
-        ):
+        since = done[grown_at if isinstance(grown_at, int) else 0 :]
+        if not state.ladder.inputs or not self.grow_every or len(since) < self.grow_every:
             return []
         cheapest = state.ladder.evaluations[0].name
         if state.free < 2 * np.median([state.cost(a, cheapest) for a in members[:REFERENCE]]):
@@ -160,14 +160,14 @@ class CostAware(AbstractPolicy):
                 if neighbour.key not in known and len(new) < self.grow_by:
                     new[neighbour.key] = neighbour
         price = sum(rung.expected_cost(a) for a in new.values() for rung in state.ladder.inputs)
-        if not new or price > 0.1 * state.free:
+        if not new or price > 0.1 * state.free or price > self.grow_share * sum(o.seconds for o in since):
             return []
         return [ScoreQuery(tuple(new.values()), rung.name) for rung in state.ladder.inputs]
 
     def _best(
         self, state: State, belief: Belief, members: list[Architecture], chosen: list[EvaluationQuery]
     ) -> EvaluationQuery | None:
-        taken = state.excluded | {(q.architecture.key, q.rung) for q in chosen}
+        taken = (state.excluded - state.repeatable) | {(q.architecture.key, q.rung) for q in chosen}
         spoken_for = sum(state.cost(q.architecture, q.rung) for q in chosen)
         free = state.free - spoken_for
         target = state.ladder.target.name
@@ -186,7 +186,8 @@ class CostAware(AbstractPolicy):
         mean, _ = belief.mean_variance(members, last)
         by_mean = np.argsort(-mean, kind="stable")
         at_target = open(last, by_mean, 60, free)
-        if self._insured(state, chosen) and (first := open(last, by_mean, 1, np.inf)):
+        new = [i for i in open(last, by_mean, 60, np.inf) if (members[i].key, target) not in state.excluded]
+        if self._insured(state, chosen) and (first := new[:1]):
             price = state.cost(members[first[0]], target)
             if price <= min(self.insurance_share * state.total, free):
                 return self._query(belief.improvement(members, first), members, first, last, state, "early look at the target")
@@ -270,6 +271,8 @@ class CostAware(AbstractPolicy):
         rung = state.ladder.levels[level].name
         costs = np.array([max(state.cost(members[i], rung), 1e-9) for i in found])
         place = int(np.argmax(gains / costs))
+        if (members[found[place]].key, rung) in state.excluded:
+            reason = f"once more, with another seed: {reason}"
         why: Mapping[str, Json] = {
             "reason": reason,
             "gain": float(gains[place]),

@@ -45,4 +45,4 @@ def recommend(state: State, rule: str) -> Recommendation | None:
 def _highest(architecture: Architecture, done: list[Observation], state: State) -> Observation | None:
     order = [rung.name for rung in state.ladder]
     own = [o for o in done if o.query.architecture == architecture]
-    return max(own, key=lambda o: order.index(o.query.rung), default=None)
+    return max(own, key=lambda o: (order.index(o.query.rung), o.value or 0.0), default=None)

@@ -17,6 +17,7 @@ def view(state: StudyState, space: AbstractSearchSpace, ladder: FidelityLadder) 
         if o.status is Status.OK and o.query.id in state.expected:
             measured.setdefault(o.query.rung, []).append((ladder[o.query.rung].expected_cost(o.query.architecture), o.seconds))
     costs = CostModel.fit(measured)
+    retries = int(state.settings["max_retries"])
     return State(
         space=space,
         ladder=ladder,
@@ -30,7 +31,8 @@ def view(state: StudyState, space: AbstractSearchSpace, ladder: FidelityLadder) 
         total=state.ledger.total,
         cost=lambda a, rung: costs.mean(rung, ladder[rung].expected_cost(a)),
         p95=lambda a, rung: costs.p95(rung, ladder[rung].expected_cost(a)),
-        excluded=state.excluded(int(state.settings["max_retries"])),
+        excluded=state.excluded(retries),
+        repeatable=state.repeatable({rung.name: rung.seeds for rung in ladder.evaluations}, retries),
         memory=state.memory,
         step=state.step,
     )

@@ -132,6 +132,9 @@ class AbstractEvaluation(AbstractFidelity):
     role: Literal["input", "level"] = "level"
     deterministic: bool = False
     """Whether a second evaluation would give the same value, and this value is what is sought: a row of a table."""
+    seeds: int = 1
+    """How often one architecture may be evaluated, each time with another seed: more than once where good architectures differ
+    by little more than their seeds do."""
     resource: float | None = None
     """What other libraries call its budget or fidelity, such as epochs; None: nothing but its cost is known."""
 

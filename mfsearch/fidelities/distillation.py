@@ -46,6 +46,7 @@ class Distillation(AbstractEvaluation):
         learning_rate: At the first step.
         keep_weights: Whether to write the weights into the work folder.
         teacher_seconds: Device seconds that making the teacher is expected to take.
+        seeds: How often one architecture may be trained here, each time with another seed.
 
     Raises:
         ConfigError: If the signal is none of these, or `val_accuracy` without validation, or a figure of the training is
@@ -68,6 +69,7 @@ class Distillation(AbstractEvaluation):
         learning_rate: float = 0.1,
         keep_weights: bool = True,
         teacher_seconds: float = 0.0,
+        seeds: int = 1,
     ) -> None:
         figure = signal.removeprefix("-")
         self.validate = figure == VALIDATED if validate is None else validate
@@ -77,7 +79,10 @@ class Distillation(AbstractEvaluation):
             )
         if figure == VALIDATED and not self.validate:
             raise ConfigError(f"a rung whose signal is {VALIDATED} must validate; got validate: false. Leave 'validate' out.")
+        if seeds < 1:
+            raise ConfigError(f"seeds must be 1 or more; got {seeds}.")
         self.name = name
+        self.seeds = seeds
         self.live = live
         self.training = TrainingRecipe(epochs, loss, batch, learning_rate, settings=LossSettings(alpha, temperature, beta))
         self.signal = signal

@@ -25,6 +25,7 @@ NETWORK: Final[Mapping[str, Json]] = {"channels": 8, "cells": 1, "reduction": "l
 PROXIES: Final = ("params", "flops", "synflow", "nwot")
 NST_EPOCHS: Final = 3
 KD_EPOCHS: Final = 50
+TARGET_SEEDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def digits(home: Path, data_seed: int = 0, **settings: Json) -> Problem:
                 temperature=6.0,
                 expected_seconds=CellSeconds(space, task, 1.0, 4.4),
                 teacher_seconds=15.0,
+                seeds=TARGET_SEEDS,
             ),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -190,10 +191,29 @@ class StudyState:
 
     def excluded(self, max_retries: int) -> frozenset[tuple[str, str]]:
         """(key, rung) pairs that may not be asked: evaluated, running, waiting to be repeated, or failed too often."""
-        done = {(o.query.architecture.key, o.query.rung) for o in self.observations if o.status is Status.OK}
+        return frozenset(self._runs()) | self._closed(max_retries)
+
+    def repeatable(self, seeds: Mapping[str, int], max_retries: int) -> frozenset[tuple[str, str]]:
+        """(key, rung) pairs that were evaluated and may be once more.
+
+        Args:
+            seeds: Rung -> how often one architecture may be evaluated there.
+            max_retries: How often a failed evaluation is repeated.
+        """
+        open = {pair for pair, times in self._runs().items() if times < seeds.get(pair[1], 1)}
+        return frozenset(open) - self._closed(max_retries)
+
+    def attempts(self, pair: tuple[str, str]) -> int:
+        """How many evaluations of this (key, rung) have ended, well or in failure."""
+        return self._runs()[pair] + self.failures.get(pair, 0)
+
+    def _runs(self) -> Counter[tuple[str, str]]:
+        return Counter((o.query.architecture.key, o.query.rung) for o in self.observations if o.status is Status.OK)
+
+    def _closed(self, max_retries: int) -> frozenset[tuple[str, str]]:
         waiting = {(q.architecture.key, q.rung) for q in [*self.pending.values(), *self.requeued]}
         hopeless = {pair for pair, times in self.failures.items() if times > max_retries}
-        return frozenset(done | waiting | hopeless | {pair for pair, times in self.losses.items() if times > MAX_LOSSES})
+        return frozenset(waiting | hopeless | {pair for pair, times in self.losses.items() if times > MAX_LOSSES})
 
 
 MAX_LOSSES = 5

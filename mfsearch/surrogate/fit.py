@@ -31,6 +31,7 @@ def fit_cokriging(
     *,
     shared: Sequence[bool] | None = None,
     saturating: bool = False,
+    noisy: bool = False,
     refit: bool = True,
     evaluations: int = 40,
 ) -> CokrigingModel:
@@ -45,6 +46,8 @@ def fit_cokriging(
         shared: For each level, whether it measures the same quantity as the target: its rho is then near 1. None: all do.
         saturating: Whether values are accuracies: of what a lower level tells apart, less is left at the target, and size tells
             more than it does there. rho then begins below 1, and the growth with size above 0.
+        noisy: Whether values at the target differ by seed nearly as much as those of good architectures do, as where a network is
+            really trained: the noise then begins at .06 of the variance instead of .02.
         refit: False takes `start` as it is (the prior without `start`) and only conditions on the data.
         evaluations: Most evaluations of the marginal likelihood.
 
@@ -57,7 +60,7 @@ def fit_cokriging(
         raise DataError(f"levels in X must be below {levels}; got level {int(data.levels.max())}.")
     data = data.by_level()
     parameters = _parameters(blocks, levels)
-    prior = Prior(parameters, blocks, shared or (True,) * levels, saturating)
+    prior = Prior(parameters, blocks, shared or (True,) * levels, saturating, noisy)
     given = None if start is None else prior.read(start)
     if start is not None and given is None and not refit:
         raise DataError("hyper-parameters taken as they are must be of the same inputs and levels; these are not. Fit again.")
@@ -127,7 +130,12 @@ class Prior:
     """
 
     def __init__(
-        self, parameters: Hyperparameters, blocks: InputBlocks, shared: Sequence[bool], saturating: bool = False
+        self,
+        parameters: Hyperparameters,
+        blocks: InputBlocks,
+        shared: Sequence[bool],
+        saturating: bool = False,
+        noisy: bool = False,
     ) -> None:
         self.parameters = list(parameters.parameters())
         self.names = [name for name, _ in parameters.named_parameters()]
@@ -149,7 +157,7 @@ class Prior:
         same = [bool(shared[level] and shared[level - 1]) for level in range(1, levels)]
         near = (0.7, 0.4) if saturating else (1.0, 0.4)
         rho = torch.tensor([near if alike else (0.7, 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
-        noise = torch.tensor([0.05] * (levels - 1) + [0.02], dtype=torch.float64).log()
+        noise = torch.tensor([0.05] * (levels - 1) + [0.06 if noisy else 0.02], dtype=torch.float64).log()
         table: dict[str, tuple[Tensor | float, Tensor | float]] = {
             "kernel.log_score_variance": (rising(*score), doubt),
             "kernel.log_encoding_variance": (rising(*encoding), doubt),

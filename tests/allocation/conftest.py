@@ -68,6 +68,12 @@ def table_ladder() -> FidelityLadder:
 
 
 @pytest.fixture
+def target_ladder() -> FidelityLadder:
+    """Nothing but scores below the target."""
+    return FidelityLadder([Proxy(), Rung("full", 10.0)])
+
+
+@pytest.fixture
 def make(space: NASBench201Space) -> Callable[..., State]:
     """Builds a state from (architecture, rung) pairs that were observed."""
 

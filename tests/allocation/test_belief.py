@@ -73,6 +73,33 @@ def test_improvement_before_the_first_target_run_ranks_by_mean(make: Callable[..
     np.testing.assert_array_equal(np.argsort(belief.improvement(members, range(len(members)))), np.argsort(mean))
 
 
+def test_what_a_second_look_at_one_already_evaluated_is_worth(belief: Belief, members: list[Architecture]) -> None:
+    """By quadrature: condition on the outcome, and see which of the two that matter is then ahead."""
+    mean, _ = belief.mean_variance(members, 1)
+    first, second, *rest = sorted(range(20, 28), key=lambda i: -mean[i])
+    gains = belief.improvement(members, [first, second, *rest])
+    nodes, weights = np.polynomial.hermite_e.hermegauss(201)
+    for place, rival, gain in ((first, second, gains[0]), (second, first, gains[1]), (rest[0], first, gains[2])):
+        X, both = belief.inputs([members[place]], 1), belief.inputs([members[place], members[rival]], 1)
+        own_mean, own_variance = belief.model.mean_variance(X)
+        spread = (own_variance + belief.model.noise[1]).sqrt()
+        best = [
+            float(belief.model.condition_on_observations(X, (own_mean + z * spread)[:, None]).mean_variance(both)[0].max())
+            for z in nodes
+        ]
+        expected = np.average(best, weights=weights) - mean[[place, rival]].max()
+        assert gain == pytest.approx(expected, abs=2e-4)
+    assert gains[0] > 0
+
+
+def test_a_target_worth_several_seeds_begins_with_more_noise(make: Callable[..., State], members: list[Architecture]) -> None:
+    seen = [(a, "low") for a in members[:12]] + [(members[0], "full")]
+    once, often = make(seen=seen, scored=members), make(seen=seen, scored=members)
+    often.ladder.target.seeds = 3
+    noise = [float(Belief(state, {}).model.noise[1]) for state in (once, often)]
+    assert noise[1] > 2 * noise[0]
+
+
 def test_memory_makes_the_next_belief_the_same(make: Callable[..., State], members: list[Architecture]) -> None:
     seen = [(a, "low") for a in members[:20]]
     first = Belief(make(seen=seen, scored=members), {})

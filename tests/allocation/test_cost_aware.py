@@ -16,6 +16,7 @@ from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.cost_aware import CostAware
 from mfsearch.allocation.features import REFERENCE
 from mfsearch.errors import ConfigError
+from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.records import Architecture, EvaluationQuery, ScoreQuery
 from mfsearch.spaces.nasbench201 import NASBench201Space
 
@@ -50,7 +51,7 @@ def test_the_pool_grows_by_neighbours_of_the_promising(
     make: Callable[..., State], members: list[Architecture], space: NASBench201Space
 ) -> None:
     state = make(seen=[(a, "low") for a in members[:12]], scored=members)
-    (query,) = CostAware().propose(state, 1, RNG(0)).queries
+    (query,) = CostAware(grow_share=1.0).propose(state, 1, RNG(0)).queries
     assert isinstance(query, ScoreQuery)
     assert len(query.architectures) == 40
     known = {a.key for a in members}
@@ -59,6 +60,33 @@ def test_the_pool_grows_by_neighbours_of_the_promising(
     assert {a.key for a in query.architectures} <= adjacent
     grown = np.mean([a.genotype.count("nor_conv_3x3") for a in query.architectures])
     assert grown > np.mean([a.genotype.count("nor_conv_3x3") for a in members]) + 0.7
+
+
+def test_the_pool_does_not_grow_for_more_than_its_share_of_what_evaluations_cost(
+    make: Callable[..., State], members: list[Architecture]
+) -> None:
+    state = make(seen=[(a, "low") for a in members[:50]], scored=members)  # 50 s; 40 more scores are 4 s
+    assert isinstance(CostAware(grow_share=0.081).propose(state, 1, RNG(0)).queries[0], ScoreQuery)
+    assert isinstance(CostAware(grow_share=0.079).propose(state, 1, RNG(0)).queries[0], EvaluationQuery)
+    later = replace(state, memory={"grown_at": 2})  # 48 s of them since the last growth
+    assert isinstance(CostAware(grow_share=0.081).propose(later, 1, RNG(0)).queries[0], EvaluationQuery)
+
+
+def test_one_already_evaluated_is_looked_at_again_only_where_that_is_allowed(
+    make: Callable[..., State], members: list[Architecture], target_ladder: FidelityLadder
+) -> None:
+    """Nothing else is left at the target: every architecture of the pool was evaluated there."""
+    few = members[:12]
+    state = make(seen=[(a, "full") for a in few], scored=few, ladder=target_ladder, memory={"grown_at": 12})
+    policy = CostAware(grow_every=0)
+    assert not policy.propose(state, 1, RNG(0)).queries
+    mean, _ = Belief(state, {}).mean_variance(few, 0)
+    best, worst = few[int(mean.argmax())], few[int(mean.argmin())]
+    again = replace(state, repeatable=frozenset({(best.key, "full"), (worst.key, "full")}))
+    (query,) = policy.propose(again, 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
+    assert query.architecture == best
+    assert str(query.why["reason"]).startswith("once more, with another seed")
 
 
 def test_the_choice_is_the_best_gain_per_second(make: Callable[..., State], members: list[Architecture]) -> None:

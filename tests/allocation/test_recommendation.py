@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,16 @@ def test_evaluated_is_the_best_evaluated_at_the_target(make: Callable[..., State
     assert found.observation is not None
     assert found.observation.query.rung == "full"
     assert found.interval[0] < found.mean < found.interval[1]
+
+
+def test_of_several_runs_the_best_is_the_one_to_keep(make: Callable[..., State], members: list[Architecture]) -> None:
+    state = make(seen=[(a, "low") for a in members[::10]] + [(members[120], "full")] * 3, scored=members)
+    values = [70.0, 72.0, 71.0]
+    runs = [replace(o, value=values[i - 20]) if o.query.rung == "full" else o for i, o in enumerate(state.observations)]
+    found = recommend(replace(state, observations=runs), "evaluated")
+    assert found is not None
+    assert found.observation is not None
+    assert found.observation.value == 72.0
 
 
 def test_without_a_target_run_the_highest_rung_decides_and_says_so(

@@ -80,6 +80,21 @@ def test_hopeless_pairs_are_left_out() -> None:
     assert fold(*lost).excluded(max_retries=1) == {("x", "full")}
 
 
+def test_what_may_be_evaluated_once_more() -> None:
+    seeds, first = {"full": 2}, [(EventKind.ASKED, asked(0)), (EventKind.TOLD, told(0))]
+    assert fold(*first).repeatable(seeds, max_retries=1) == {("x", "full")}
+    assert fold(*first).repeatable({"full": 1}, max_retries=1) == frozenset()
+    again = (EventKind.ASKED, asked(1))
+    assert fold(*first, again).repeatable(seeds, max_retries=1) == frozenset()  # it runs
+    lost = fold(*first, again, (EventKind.TOLD, told(1, Status.LOST, retry={"seed": 5})))
+    assert lost.repeatable(seeds, max_retries=1) == frozenset()  # it waits
+    failed = fold(*first, again, (EventKind.TOLD, told(1, Status.FAILED)))
+    assert failed.repeatable(seeds, max_retries=1) == {("x", "full")}
+    assert failed.repeatable(seeds, max_retries=0) == frozenset()
+    assert failed.attempts(("x", "full")) == 2
+    assert fold(*first, again, (EventKind.TOLD, told(1))).repeatable(seeds, max_retries=1) == frozenset()
+
+
 def test_teacher_budget_judgement_and_gifts() -> None:
     gift = {"architecture": "z", "rung": "low", "value": 1.0, "values": {"val_accuracy": 1.0}}
     state = fold(
