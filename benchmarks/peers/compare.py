@@ -1,0 +1,209 @@
+"""The head to head as tables and plots: reads the benches that `scripts/peers` left in a folder.
+
+    python benchmarks/peers/compare.py DIR
+
+Writes DIR/table.md, DIR/summary.json and DIR/plot-DATASET/anytime.svg. A figure at so many hours is that of runs with just this budget
+where there are such, else an earlier point of longer ones. What no run got to is left open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from mfsearch.bench.batch import load_problem
+from mfsearch.bench.curves import Curve, read_curves
+from mfsearch.bench.plots import draw
+from mfsearch.bench.run import oracle_of
+from mfsearch.bench.statistics import difference_interval, median_ratio_interval, quantile
+from mfsearch.bench.trace import about, read
+from mfsearch.problems.base import Problem
+from mfsearch.store.location import home
+
+HOURS = (1, 4, 12, 24)
+BOUNDS = (2.0, 1.0, 0.5)
+OURS, WITHOUT = "cost_aware", "cost_aware, no scores"
+
+Runs = Mapping[int, Curve]
+
+
+@dataclass
+class Line:
+    """One method on one dataset.
+
+    Attributes:
+        at: Hours -> its runs up to there, by seed.
+        asks: Median wall seconds of one decision, one a run.
+    """
+
+    at: dict[int, Runs]
+    asks: list[float]
+
+    @property
+    def longest(self) -> int:
+        """The longest budget that was run, in hours."""
+        return max(self.at)
+
+
+def benches(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """Dataset, problem as written and folder of every finished bench."""
+    for path in sorted(folder.glob("*/runs.parquet")):
+        any_print = next(iter(about(read(path))["methods"].values()))
+        written = any_print["problem"]
+        yield written.partition(":")[0].removeprefix("nasbench201-"), written, path.parent
+
+
+def collect(folder: Path) -> dict[str, dict[str, Line]]:
+    """Dataset -> method -> line."""
+    found: dict[str, dict[str, Line]] = {}
+    exact: set[tuple[str, str, int]] = set()
+    for dataset, written, path in benches(folder):
+        table = read(path / "runs.parquet")
+        described = about(table)
+        for method, runs in read_curves(table, load_problem(written, home())).items():
+            budget = round(described["methods"][method]["budget_seconds"] / 3600)
+            label = WITHOUT if method == OURS and ":" in written else method
+            line = found.setdefault(dataset, {}).setdefault(label, Line({}, []))
+            for hours in HOURS:
+                if hours == budget:
+                    exact.add((dataset, label, hours))
+                    line.at[hours] = runs
+                elif hours < budget and (dataset, label, hours) not in exact and hours not in line.at:
+                    line.at[hours] = {seed: curve.until(hours * 3600.0) for seed, curve in runs.items()}
+            line.asks += [run["ask_seconds"] for run in described["runs"] if run["method"] == method]
+    return found
+
+
+def summary(problem: Problem, lines: Mapping[str, Line]) -> list[dict[str, Any]]:
+    """One object a method: its figures at every budget, and against `cost_aware`."""
+    rows = []
+    for method, line in lines.items():
+        row: dict[str, Any] = {"method": method, "ask_seconds_median": median(line.asks), "at": {}}
+        for hours, runs in sorted(line.at.items()):
+            regret = [curve.final for curve in runs.values()]
+            whole = all(map(math.isfinite, regret))
+            test = oracle_of(problem).test
+            answers = [problem.space.parse(curve.answer) for curve in runs.values() if curve.answer]
+            ours = [curve.final for curve in lines[OURS].at[hours].values()]
+            difference = difference_interval(ours, regret) if whole and method != OURS else None
+            row["at"][str(hours)] = {
+                "seeds": len(runs),
+                "unanswered": sum(not math.isfinite(r) for r in regret),
+                "regret_mean": float(np.mean(regret)) if whole else None,
+                "regret_se": float(np.std(regret, ddof=1) / math.sqrt(len(regret))) if whole and len(regret) > 1 else None,
+                "regret_median": _finite(float(quantile(np.array(regret), 0.5))),
+                "test_mean": float(np.mean([test(a) for a in answers])) if test and whole else None,
+                "minus_ours": None if difference is None else [difference[0], *difference[1]],
+            }
+        # All runs are looked at for equally long: the Kaplan-Meier median is then the median with "not reached" as the largest.
+        whole_runs = line.at[line.longest].values()
+        row["hours"] = line.longest
+        row["seconds_to_regret"] = {
+            f"{bound:g}": _finite(float(quantile(np.array([c.stays(bound) for c in whole_runs]), 0.5))) for bound in BOUNDS
+        }
+        row["reached"] = {f"{bound:g}": sum(math.isfinite(c.stays(bound)) for c in whole_runs) for bound in BOUNDS}
+        rows.append(row)
+    return sorted(rows, key=_rank)
+
+
+def ratio(lines: Mapping[str, Line], rows: Sequence[Mapping[str, Any]], bound: str = "0.5") -> dict[str, Any] | None:
+    """How many times sooner the median run of `cost_aware` stays within a bound than that of the best peer."""
+    peers = [row for row in rows if "/" in row["method"] and row["seconds_to_regret"][bound] is not None]
+    if not peers:
+        return None
+    best = min(peers, key=lambda row: float(row["seconds_to_regret"][bound]))["method"]
+    ours, theirs = (
+        [curve.stays(float(bound)) for curve in lines[method].at[lines[method].longest].values()] for method in (OURS, best)
+    )
+    point, (low, high) = median_ratio_interval(ours, theirs)
+    return {"peer": best, "ratio": point, "interval": [_finite(low), _finite(high)]}
+
+
+def to_markdown(dataset: str, rows: Sequence[Mapping[str, Any]], faster: Mapping[str, Any] | None) -> str:
+    """The table of one dataset, lowest regret first."""
+    seeds = sorted({figures["seeds"] for row in rows for figures in row["at"].values()})
+    head = ["method", *(f"{hours} h" for hours in HOURS), *(f"test, {hours} h" for hours in HOURS)]
+    head += [f"within {bound:g} from" for bound in BOUNDS] + ["one ask"]
+    text = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in rows:
+        cells = [f"`{row['method']}`"]
+        figures = [row["at"].get(str(hours)) for hours in HOURS]
+        cells += ["" if f is None else _regret(f) for f in figures]
+        cells += ["" if f is None or f["test_mean"] is None else f"{f['test_mean']:.2f}" for f in figures]
+        for bound in BOUNDS:
+            seconds = row["seconds_to_regret"][f"{bound:g}"]
+            cells.append(
+                "never" if seconds is None and row["hours"] == HOURS[-1] else "" if seconds is None else f"{seconds:,.0f} s"
+            )
+        cells.append(f"{row['ask_seconds_median']:.3f} s")
+        text.append(f"| {' | '.join(cells)} |")
+    lines = [f"## {dataset}, {' to '.join(str(n) for n in seeds)} seeds", "", *text, ""]
+    if faster:
+        low, high = ("never" if end is None else f"{end:.1f}" for end in faster["interval"])
+        lines.append(
+            f"Within 0.5 points `{OURS}` is {faster['ratio']:.1f} times sooner than `{faster['peer']}` (95% bootstrap [{low}, {high}])."
+        )
+    behind = [
+        f"`{row['method']}` at {hours} h"
+        for row in rows
+        for hours, figures in row["at"].items()
+        if row["method"] not in (OURS, WITHOUT) and figures["minus_ours"] and figures["minus_ours"][1] <= 0
+    ]
+    lines.append(f"Not shown to be behind `{OURS}`: {', '.join(behind) or 'none'}.")
+    return "\n".join(lines) + "\n"
+
+
+def best_of_each(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines of the plot: ours, and of every library the method with the lowest regret."""
+    first: dict[str, str] = {}
+    for row in rows:
+        first.setdefault(row["method"].partition("/")[0] if "/" in row["method"] else row["method"], row["method"])
+    return [method for method in first.values() if "/" in method or method in (OURS, WITHOUT)]
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[float, ...]:
+    four = row["at"].get("4", {}).get("regret_mean")
+    return (math.inf if four is None else four,)
+
+
+def _regret(figures: Mapping[str, Any]) -> str:
+    if figures["regret_mean"] is None:
+        return "no run" if figures["unanswered"] > figures["seeds"] / 2 else f"{figures['unanswered']} without"
+    return f"{figures['regret_mean']:.3f} ({figures['regret_se'] or 0.0:.3f})"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    everything, text = {}, []
+    for dataset, lines in collect(folder).items():
+        problem = load_problem(f"nasbench201-{dataset}", home())
+        rows = summary(problem, lines)
+        faster = ratio(lines, rows)
+        everything[dataset] = {"methods": rows, "ratio": faster}
+        text.append(to_markdown(dataset, rows, faster))
+        hours = lines[OURS].longest
+        chosen = {method: lines[method].at[hours] for method in best_of_each(rows) if hours in lines[method].at}
+        target = folder / f"plot-{dataset}"
+        target.mkdir(exist_ok=True)
+        draw(target, problem, f"nasbench201-{dataset}", chosen, hours * 3600.0)
+    (folder / "summary.json").write_text(json.dumps(everything, indent=1, allow_nan=False) + "\n")
+    (folder / "table.md").write_text("\n".join(text))
+    print("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()
