@@ -299,8 +299,7 @@ class Study:
         return view(self.state, self.space, self.ladder)
 
     def _repeats(self, n: int) -> list[EvaluationQuery]:
-        view = self._view()
-        chosen = [query for query in self.state.requeued if view.affordable(query.architecture, query.rung)][:n]
+        chosen = [query for query in self.state.requeued if self._view().affordable(query.architecture, query.rung)][:n]
         return self._start(chosen, {}, 0.0, repeat=True) if chosen else []
 
     def _start(

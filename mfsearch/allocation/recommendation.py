@@ -10,13 +10,14 @@ from mfsearch.allocation.candidates import refine
 from mfsearch.records import Architecture, Observation, Recommendation, Status
 
 
-def recommend(state: State, rule: str) -> Recommendation | None:
+def recommend(state: State, rule: str, belief: Belief | None = None) -> Recommendation | None:
     """The answer as of now.
 
     Args:
         state: What is known.
         rule: `evaluated`: the best posterior mean among architectures evaluated at the target, where there are any, else among
             those of the highest rung that was used. `predicted`: the best posterior mean at the target of any candidate.
+        belief: The posterior of this very state, where the caller has it already.
 
     Returns:
         The recommendation with its 95% interval; None where nothing was evaluated.
@@ -24,7 +25,7 @@ def recommend(state: State, rule: str) -> Recommendation | None:
     done = [o for o in state.observations if o.status is Status.OK]
     if not done:
         return None
-    belief = Belief(state, {}, fit=False)
+    belief = belief or Belief(state, {}, fit=False)
     last = len(state.ladder.levels) - 1
     by_rung = {rung.name: [o for o in done if o.query.rung == rung.name] for rung in state.ladder.evaluations}
     target = state.ladder.target.name

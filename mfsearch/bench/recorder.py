@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mfsearch.allocation.base import AbstractPolicy, State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.cost_aware import CostAware
@@ -47,6 +50,7 @@ class Recorder:
         self._problem, self._rule = problem, rule
         self._lends = isinstance(policy, CostAware)
         self._memory: Mapping[str, Json] = {}
+        self._encodings: dict[str, NDArray[np.float64]] = {}
         self._every, self._stride = CONTINUOUS if problem.space.continuous else LISTED
         self._deciding = 0.0
         self._charges = 0
@@ -84,12 +88,12 @@ class Recorder:
         self._due = self._stride * state.ledger.spent
         seen = view(state, self._problem.space, self._problem.ladder)
         with one_thread():
-            found = recommend(self._fitted(seen), self._rule)
+            found = recommend(seen, self._rule, self._belief(seen))
         self._recommended = None if found is None else found.architecture.key
 
-    def _fitted(self, seen: State) -> State:
+    def _belief(self, seen: State) -> Belief:
         if self._lends and "hyperparameters" in seen.memory:
-            return seen
-        mine = replace(seen, memory=self._memory)
-        self._memory = Belief(mine, {}).memory
-        return replace(seen, memory=self._memory)
+            return Belief(seen, self._encodings, fit=False)
+        belief = Belief(replace(seen, memory=self._memory), self._encodings)
+        self._memory = belief.memory
+        return belief

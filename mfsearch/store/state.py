@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +38,7 @@ class StudyState:
         pending: Evaluations that were asked and have not ended, by id.
         expected: Expected cost of every evaluation when it was asked, by id.
         requeued: Evaluations to repeat: lost ones with their seed, failed ones with a new one.
+        runs: (key, rung) -> how often it was evaluated.
         failures: (key, rung) -> how often it failed.
         losses: (key, rung) -> how often it was lost.
         memory: What the policy remembers.
@@ -61,6 +61,7 @@ class StudyState:
     pending: dict[int, EvaluationQuery] = field(default_factory=dict)
     expected: dict[int, float] = field(default_factory=dict)
     requeued: list[EvaluationQuery] = field(default_factory=list)
+    runs: dict[tuple[str, str], int] = field(default_factory=dict)
     failures: dict[tuple[str, str], int] = field(default_factory=dict)
     losses: dict[tuple[str, str], int] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
@@ -165,7 +166,9 @@ class StudyState:
         )
         self.ledger.settle(query.id, Charge(ChargeKind.EVALUATION, payload["seconds"], query.rung))
         pair = (query.architecture.key, query.rung)
-        if status is Status.FAILED:
+        if status is Status.OK:
+            self.runs[pair] = self.runs.get(pair, 0) + 1
+        elif status is Status.FAILED:
             self.failures[pair] = self.failures.get(pair, 0) + 1
         elif status is Status.LOST:
             self.losses[pair] = self.losses.get(pair, 0) + 1
@@ -177,6 +180,8 @@ class StudyState:
             query = EvaluationQuery(self._meet(item["architecture"]), item["rung"], 0, {"origin": payload["origin"]}, self.asked)
             self.asked += 1
             self.observations.append(Observation(query, Status.OK, 0.0, item["value"], None, item["values"]))
+            pair = (query.architecture.key, query.rung)
+            self.runs[pair] = self.runs.get(pair, 0) + 1
 
     def _judged(self, payload: Mapping[str, Any]) -> None:
         self.judged[payload["architecture"]] = payload["figures"]
@@ -191,7 +196,7 @@ class StudyState:
 
     def excluded(self, max_retries: int) -> frozenset[tuple[str, str]]:
         """(key, rung) pairs that may not be asked: evaluated, running, waiting to be repeated, or failed too often."""
-        return frozenset(self._runs()) | self._closed(max_retries)
+        return frozenset(self.runs) | self._closed(max_retries)
 
     def repeatable(self, seeds: Mapping[str, int], max_retries: int) -> frozenset[tuple[str, str]]:
         """(key, rung) pairs that were evaluated and may be once more.
@@ -200,15 +205,12 @@ class StudyState:
             seeds: Rung -> how often one architecture may be evaluated there.
             max_retries: How often a failed evaluation is repeated.
         """
-        open = {pair for pair, times in self._runs().items() if times < seeds.get(pair[1], 1)}
+        open = {pair for pair, times in self.runs.items() if times < seeds.get(pair[1], 1)}
         return frozenset(open) - self._closed(max_retries)
 
     def attempts(self, pair: tuple[str, str]) -> int:
         """How many evaluations of this (key, rung) have ended, well or in failure."""
-        return self._runs()[pair] + self.failures.get(pair, 0)
-
-    def _runs(self) -> Counter[tuple[str, str]]:
-        return Counter((o.query.architecture.key, o.query.rung) for o in self.observations if o.status is Status.OK)
+        return self.runs.get(pair, 0) + self.failures.get(pair, 0)
 
     def _closed(self, max_retries: int) -> frozenset[tuple[str, str]]:
         waiting = {(q.architecture.key, q.rung) for q in [*self.pending.values(), *self.requeued]}

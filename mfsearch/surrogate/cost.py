@@ -27,11 +27,7 @@ class _Rung:
     squares: float = 0.0
     lowest: float = math.inf
     highest: float = -math.inf
-    mean_factor: float = 1.0
-    p95_factor: float = 1.0
-
-    def __post_init__(self) -> None:
-        self._settle()
+    known: tuple[float, float] | None = None
 
     def add(self, ratio: float) -> None:
         self.n += 1
@@ -39,19 +35,25 @@ class _Rung:
         self.mean += change / self.n
         self.squares += change * (ratio - self.mean)
         self.lowest, self.highest = min(self.lowest, ratio), max(self.highest, ratio)
-        self._settle()
+        self.known = None
 
-    def _settle(self) -> None:
+    @property
+    def factors(self) -> tuple[float, float]:
+        """Of the mean and of the 95th percentile: computed when asked for, since a history is learned in one go."""
+        if self.known is None:
+            self.known = self._settle()
+        return self.known
+
+    def _settle(self) -> tuple[float, float]:
         if self.n >= ENOUGH and self.highest - self.lowest <= AGREEMENT:
-            self.mean_factor = self.p95_factor = math.exp(self.mean) if abs(self.mean) > AGREEMENT else 1.0
-            return
+            factor = math.exp(self.mean) if abs(self.mean) > AGREEMENT else 1.0
+            return factor, factor
         weight = PRIOR_WEIGHT + self.n
         variance = (PRIOR_WEIGHT * PRIOR_SD**2 + self.squares) / weight
         # The prior mean is -PRIOR_SD^2 / 2, so that the expected factor is 1 before any data and for ratios that are all 1.
         centre = (-PRIOR_WEIGHT * PRIOR_SD**2 / 2 + self.n * self.mean) / weight
-        self.mean_factor = math.exp(centre + variance / 2)
         quantile = float(stdtrit(PRIOR_FREEDOM + self.n, 0.95))
-        self.p95_factor = math.exp(centre + quantile * math.sqrt(variance * (1 + 1 / weight)))
+        return math.exp(centre + variance / 2), math.exp(centre + quantile * math.sqrt(variance * (1 + 1 / weight)))
 
 
 class CostModel:
@@ -89,11 +91,11 @@ class CostModel:
 
     def mean(self, rung: str, expected: float) -> float:
         """Device seconds to expect for an evaluation whose expected cost is `expected`."""
-        return _scaled(expected, self._rungs.get(rung, self._fresh).mean_factor)
+        return _scaled(expected, self._rungs.get(rung, self._fresh).factors[0])
 
     def p95(self, rung: str, expected: float) -> float:
         """Device seconds that 19 of 20 such evaluations stay below: what gets reserved."""
-        return _scaled(expected, self._rungs.get(rung, self._fresh).p95_factor)
+        return _scaled(expected, self._rungs.get(rung, self._fresh).factors[1])
 
 
 def _scaled(expected: float, factor: float) -> float:
