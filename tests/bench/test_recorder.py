@@ -96,9 +96,9 @@ def test_other_policies_have_one_fitted(problem: Problem, rule: str):
 def test_beyond_some_observations_it_is_made_anew_as_the_costs_grow(problem: Problem, monkeypatch: pytest.MonkeyPatch):
     made: list[float] = []
 
-    def counted(state, rule):
+    def counted(state, rule, belief):
         made.append(state.total - state.free)
-        return recommend(state, rule)
+        return recommend(state, rule, belief)
 
     monkeypatch.setattr(recorder, "recommend", counted)
     monkeypatch.setattr(recorder, "CONTINUOUS", (3, 1.5))
