@@ -1,9 +1,10 @@
 """The default policy: the query that tells most about the target's optimum per device second.
 
 Each step the surrogate is conditioned on everything known (on what runs, too), and the exact knowledge gradient of every
-promising (architecture, level) pair is divided by its expected cost. The pool of architectures grows by buying scores for
-the neighbours of the most promising ones. Two things guard against a ladder that misleads: a few early evaluations at the
-target, as soon as they are cheap enough to be an insurance, and a last part of the budget that goes to the target alone.
+promising (architecture, level) pair is divided by its expected cost; at a rung of several seeds that includes a second look
+at what was evaluated there. The pool of architectures grows by buying scores for the neighbours of the most promising ones.
+Two things guard against a ladder that misleads: a few early evaluations at the target, as soon as they are cheap enough to
+be an insurance, and a last part of the budget that goes to the target alone.
 """
 
 from __future__ import annotations
