@@ -46,7 +46,8 @@ def draw(out: Path, problem: Problem, name: str, curves: Mapping[str, Mapping[in
     unit = {"percent": "points", "fraction": "fraction", "none": problem.objective.signal}[problem.objective.unit]
     # Fixed ids and no date: the same runs give the same file.
     with matplotlib.rc_context({"svg.hashsalt": "mfsearch", "svg.fonttype": "path"}):
-        figure = Figure(figsize=(8.0, 5.5), layout="constrained")
+        # The legend takes a line a method.
+        figure = Figure(figsize=(8.0, max(5.5, 0.25 * len(bands))), layout="constrained")
         axes = figure.add_subplot()
         for number, (method, (low, middle, high)) in enumerate(bands.items()):
             colour, style = f"C{number % 10}", _STYLES[number // 10 % len(_STYLES)]

@@ -29,3 +29,9 @@ def test_the_same_runs_give_the_same_picture(tmp_path: Path, problem: Problem):
 @pytest.mark.parametrize("curve", [NOTHING, Curve(np.array([5.0]), np.array([0.0]), ("a",))], ids=["no answer", "no regret"])
 def test_there_may_be_nothing_to_draw(tmp_path: Path, problem: Problem, curve: Curve):
     assert all(path.exists() for path in draw(tmp_path, problem, "branin", {"random": {0: curve}}, 10.0))
+
+
+def test_many_methods_have_room(tmp_path: Path, problem: Problem):
+    """Warnings are errors: a legend that leaves no room for the axes would be one."""
+    curves = {f"some_library/{'long_' * 4}{i}": FALLS for i in range(40)}
+    assert all(path.exists() for path in draw(tmp_path, problem, "branin", curves, 7200.0))
