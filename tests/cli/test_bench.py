@@ -69,14 +69,16 @@ def test_without_matplotlib_it_says_what_to_install(call, monkeypatch: pytest.Mo
     assert "mfsearch bench needs matplotlib, which is not installed. Run: pip install 'mfsearch[bench]'" in done.stderr
 
 
-def test_an_interrupt_keeps_what_is_finished(tmp_path: Path):
-    """Ctrl-C reaches the whole group of processes, as from a terminal."""
+@pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])
+def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, inherited: signal.Handlers):
+    """Ctrl-C reaches the whole group of processes, as from a terminal; a shell's background jobs start with it ignored."""
     command = [sys.executable, "-m", "mfsearch", "bench", "branin", "--methods", "random", "--budget", "40s", "--seeds", "500"]
     done = subprocess.Popen(
         [*command, "--jobs", "2", "--out", str(tmp_path / "found")],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, inherited),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MFSEARCH_HOME": str(tmp_path)},
     )
     try:
@@ -88,6 +90,7 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path):
     finally:
         if done.poll() is None:
             os.killpg(done.pid, signal.SIGKILL)
+            done.communicate()
     assert done.returncode == 130, stderr
     kept = list(tmp_path.glob("found/runs/random-*.parquet"))
     assert 0 < len(kept) < 500
