@@ -40,15 +40,18 @@ class InputLayout:
     Attributes:
         numeric: Columns in [0, 1] where distance means something.
         categorical: Groups of one-hot columns, one group a choice.
+        structure: Groups of columns that count what the whole architecture is made of, such as operations or paths; those of a
+            group are alike. What they say adds to what the others say; they cannot be the only ones.
     """
 
     numeric: tuple[int, ...] = ()
     categorical: tuple[tuple[int, ...], ...] = ()
+    structure: tuple[tuple[int, ...], ...] = ()
 
     @property
     def width(self) -> int:
         """Number of columns of the encoding."""
-        return len(self.numeric) + sum(len(group) for group in self.categorical)
+        return len(self.numeric) + sum(len(group) for group in (*self.categorical, *self.structure))
 
 
 @dataclass(frozen=True, slots=True)

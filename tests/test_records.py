@@ -34,7 +34,7 @@ def test_a_status_is_its_word_in_json():
 
 
 def test_the_width_of_a_layout_counts_every_column():
-    assert InputLayout(numeric=(0, 4), categorical=((1, 2), (3, 5, 6))).width == 7
+    assert InputLayout(numeric=(0, 4), categorical=((1, 2), (3, 5, 6)), structure=((7,), (8, 9))).width == 10
     assert InputLayout().width == 0
 
 

@@ -18,7 +18,7 @@ from mfsearch.allocation.features import Features
 from mfsearch.records import Architecture, EvaluationQuery, Json, Status
 from mfsearch.surrogate.cokriging import SMALLEST_VARIANCE, CokrigingModel
 from mfsearch.surrogate.data import TrainingData
-from mfsearch.surrogate.fit import fit_cokriging, fit_outlook
+from mfsearch.surrogate.fit import fit_cokriging, fit_outlook, usable
 from mfsearch.surrogate.warp import Scaling, ValueWarp
 
 _ALWAYS = 12  # observations up to which the hyper-parameters are fitted at every step
@@ -75,7 +75,8 @@ class Belief:
             blocks, data = blocks.with_outlook(), replace(data, X=torch.from_numpy(np.c_[inputs, expected, level]))
         fitted_at = state.memory.get("fitted_at", 0)
         fitted_at = fitted_at if isinstance(fitted_at, int) else 0
-        refit = start is None or (fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at))
+        due = fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at)
+        refit = start is None or due or not usable(start, blocks, len(levels))  # what counts as a size may have changed since
         self.model = fit_cokriging(
             data, blocks, len(levels), start, shared=shared, saturating=saturating, noisy=noisy, refit=refit
         )

@@ -161,8 +161,10 @@ class _Inputs:
     def __call__(self, architectures: Sequence[Architecture], level: int) -> Tensor:
         """Inputs of n architectures on a rung, n x (d+1)."""
         X = self._features(architectures)
-        scores = list(self._features.blocks.scores)
+        blocks = self._features.blocks
+        scores, counts = list(blocks.scores), [column for group in blocks.structure for column in group]
         X[:, scores] = X[:, scores] / _SCORE_RANGE + 0.5
+        X[:, counts] = np.minimum(X[:, counts] / max(1, len(blocks.categorical)), 1.0)  # one or so a choice
         return torch.from_numpy(np.c_[X, np.full(len(X), level / (self._levels - 1))])
 
     @staticmethod

@@ -55,7 +55,7 @@ class CostAware(AbstractPolicy):
         grow_from: int = 30,
         grow_by: int = 40,
         insurance: int = 4,
-        insurance_share: float = 0.12,
+        insurance_share: float = 0.06,
         reserve: float = 0.25,
         useless: float = 0.2,
     ) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mfsearch.allocation.base import State
+from mfsearch.fidelities.base import AbstractScore
 from mfsearch.records import Architecture
 from mfsearch.surrogate.data import InputBlocks
 
@@ -19,6 +20,9 @@ _TAIL = 4.0
 """Normal scores are clipped here: a proxy that explodes must not leave the range in which the kernel was fitted."""
 
 
+_EXPLAINED = 0.5  # of a size's variance, out of sample: what a network is made of decides how large it is
+_ENOUGH = 40  # scores from which that can be told
+_RIDGES = (0.1, 1.0, 10.0, 100.0)
 _SHRINKAGE = 0.1  # added to the unit variances of normal scores before one is told from another
 
 
@@ -83,6 +87,30 @@ class Imputation:
         return filled
 
 
+def explained(encodings: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
+    """Share of the variance of scores that the encoding predicts of architectures left out, one at a time.
+
+    Ridge regression; leaving one out has a closed form. The best of a few ridges counts.
+
+    Args:
+        encodings: n x d.
+        scores: n.
+
+    Returns:
+        At most 1; 0 or less where the encoding says nothing. 1 where the scores do not differ.
+    """
+    spread = scores - scores.mean()
+    if not spread.any():
+        return 1.0
+    basis, singular, _ = np.linalg.svd(encodings - encodings.mean(0), full_matrices=False)
+    errors = []
+    for ridge in _RIDGES:
+        shrunk = basis * (singular**2 / (singular**2 + ridge))
+        leverage = (shrunk * basis).sum(1) + 1 / len(scores)
+        errors.append(np.mean(((spread - shrunk @ (basis.T @ spread)) / np.maximum(1 - leverage, 1e-6)) ** 2))
+    return float(1 - min(errors) / np.mean(spread**2))
+
+
 class Features:
     """Encodes architectures for one study: encoding, then normal scores, then one missing-indicator a score column.
 
@@ -100,23 +128,47 @@ class Features:
         normal = [_normal(maps, reference) for maps, reference in zip(self._maps, references, strict=True)]
         self._fills = [Imputation(reference) for reference in normal]
         trusted = [rises for rung, _ in self._rungs for rises in rung.trusted]
-        capacity = [size for rung, _ in self._rungs for size in rung.capacity]
+        capacity = [
+            size
+            for (rung, known), reference in zip(self._rungs, normal, strict=True)
+            for size in self._sizes(rung, known, reference)
+        ]
         self.blocks = InputBlocks.from_layout(state.space.layout, trusted, indicators=len(trusted), capacity=capacity)
 
     def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Inputs of n architectures, n x d."""
-        new = [a for a in {a.key: a for a in architectures}.values() if a.key not in self._cache]
-        if new:
-            self._cache.update(zip((a.key for a in new), self._state.space.encode(new), strict=True))
-        parts = [
-            np.stack([self._cache[a.key] for a in architectures])
-            if architectures
-            else np.empty((0, self._state.space.layout.width))
-        ]
+        parts = [self._encoded(architectures)]
         raws = [_raw([known.get(a.key, ()) for a in architectures], len(rung.columns)) for rung, known in self._rungs]
         parts += [fill(_normal(maps, raw)) for raw, maps, fill in zip(raws, self._maps, self._fills, strict=True)]
         parts += [np.isnan(raw).astype(np.float64) for raw in raws]
         return np.concatenate(parts, axis=1)
+
+    def _encoded(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """The space's encodings of n architectures, n x width."""
+        new = [a for a in {a.key: a for a in architectures}.values() if a.key not in self._cache]
+        if new:
+            self._cache.update(zip((a.key for a in new), self._state.space.encode(new), strict=True))
+        if not architectures:
+            return np.empty((0, self._state.space.layout.width))
+        return np.stack([self._cache[a.key] for a in architectures])
+
+    def _sizes(
+        self, rung: AbstractScore, known: Mapping[str, tuple[float | None, ...]], reference: NDArray[np.float64]
+    ) -> list[bool]:
+        """Which columns of a score rung are taken for sizes: those said to be, unless the encoding says nothing of them.
+
+        What a network is made of decides how large it is. A column that does not follow from it would only add noise to the mean
+        at the target, where hardly any data correct it.
+        """
+        if not any(rung.capacity):
+            return [False] * len(rung.columns)
+        encodings = self._encoded([self._state.architectures[key] for key in list(known)[:REFERENCE]])
+        found = []
+        for column, size in zip(reference.T, rung.capacity, strict=True):
+            there = np.isfinite(column)
+            few = there.sum() < _ENOUGH
+            found.append(size and bool(few or explained(encodings[there], column[there]) >= _EXPLAINED))
+        return found
 
 
 def _normal(maps: Sequence[NormalScore], raw: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,6 +25,12 @@ from mfsearch.spaces.base import AbstractSearchSpace
 _NAME = "nasbench201"
 _NUMBER = {operation: number for number, operation in enumerate(OPERATIONS)}
 _ZERO = "#"
+_PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))  # edges of every way from the input to the output, by their place in `EDGES`
+_TRAINED = tuple(_NUMBER[operation] for operation in ("nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"))
+_LIVE = (*_TRAINED, _NUMBER["skip_connect"])
+_CHOICES = len(EDGES) * len(OPERATIONS)
+# Columns behind the one-hot ones: how often an operation occurs, one a group, then paths by the number of their operations.
+_STRUCTURE = ((0,), (1,), (2,), (3,), (4,), tuple(range(5, 8)), tuple(range(8, 17)), tuple(range(17, 44)))
 _EXAMPLE = (
     "Write for example |nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|skip_connect~0|nor_conv_3x3~1|avg_pool_3x3~2|, "
     "in quotes on a command line."
@@ -83,9 +89,10 @@ class _Classes:
 
     @cached_property
     def encodings(self) -> NDArray[np.float64]:
-        """One-hot operations of the representatives, one row each."""
+        """One-hot operations of the representatives and what they are made of, one row each."""
         numbers = np.array([_order(representative) for representative in self.representatives], dtype=np.intp)
-        return np.eye(len(OPERATIONS))[numbers].reshape(len(numbers), len(EDGES) * len(OPERATIONS))
+        one_hot = np.eye(len(OPERATIONS))[numbers].reshape(len(numbers), _CHOICES)
+        return np.concatenate([one_hot, _structure(numbers)], axis=1)
 
 
 def _collected(cells: Iterable[Cell]) -> _Classes:
@@ -147,9 +154,10 @@ class NASBench201Space(AbstractSearchSpace):
 
     @property
     def layout(self) -> InputLayout:
-        """Six groups, one an edge, of five one-hot columns."""
+        """Six groups, one an edge, of five one-hot columns; then counts of operations, one by one, and of paths, by length."""
         width = len(OPERATIONS)
-        return InputLayout(categorical=tuple(tuple(range(width * edge, width * (edge + 1))) for edge in range(len(EDGES))))
+        edges = tuple(tuple(range(width * edge, width * (edge + 1))) for edge in range(len(EDGES)))
+        return InputLayout(categorical=edges, structure=tuple(tuple(_CHOICES + c for c in group) for group in _STRUCTURE))
 
     def architecture(self, cell: Sequence[str]) -> Architecture:
         """The architecture of six operations, as it is (not canonical).
@@ -186,7 +194,12 @@ class NASBench201Space(AbstractSearchSpace):
         return list(self._near[own.key])
 
     def encode(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
-        """One-hot operations of the representatives, n x 30."""
+        """One-hot operations of the representatives, then what lies on a path from the input to the output, n x 74.
+
+        These are the numbers of convolutions, poolings and skip connections (4), and of paths by the sequence of their operations,
+        skip connections left out (1, 3, 9 and 27 sequences of 0 to 3). Path encodings: White, Neiswanger and Savani, "BANANAS:
+        Bayesian Optimization with Neural Architectures for Neural Architecture Search", AAAI 2021; here with how often each occurs.
+        """
         places = [self._classes.place[self.canonical(architecture).key] for architecture in architectures]
         return self._classes.encodings[np.array(places, dtype=np.intp)]
 
@@ -286,6 +299,26 @@ def _read(text: str) -> Cell:
 
 def _operations(architecture: Architecture) -> list[str]:
     return [str(operation) for operation in architecture.genotype]
+
+
+def _structure(numbers: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Counts of operations and of paths, n x 44, of cells given by operation numbers, n x 6."""
+    rows = np.arange(len(numbers))
+    live = np.zeros(numbers.shape, dtype=bool)
+    paths = np.zeros((len(numbers), _STRUCTURE[-1][-1] + 1 - len(_LIVE)))
+    for edges in _PATHS:
+        open = (numbers[:, edges] != _NUMBER["none"]).all(1)
+        length, code = np.zeros(len(numbers), dtype=np.intp), np.zeros(len(numbers), dtype=np.intp)
+        for edge in edges:
+            live[:, edge] |= open
+            for place, operation in enumerate(_TRAINED):
+                here = numbers[:, edge] == operation
+                length += here
+                code = np.where(here, len(_TRAINED) * code + place, code)
+        column = (len(_TRAINED) ** length - 1) // (len(_TRAINED) - 1) + code  # behind all shorter sequences
+        np.add.at(paths, (rows[open], column[open]), 1.0)
+    counts = np.stack([((numbers == operation) & live).sum(1) for operation in _LIVE], axis=1)
+    return np.concatenate([counts, paths], axis=1)
 
 
 def _network(task: Task) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class InputBlocks:
     Attributes:
         numeric: Columns of the space's encoding in [0, 1] where distance means something.
         categorical: One-hot groups of the space's encoding, one group a choice.
+        structure: Groups of columns of the space's encoding that count what an architecture is made of.
         scores: Columns with the normal scores of the score rungs.
         missing: Indicator columns, 1 where a score is missing (and the score itself 0).
         trusted: Those of `scores` of which more is known to be better: the mean may rise with them.
@@ -28,6 +29,7 @@ class InputBlocks:
 
     numeric: tuple[int, ...] = ()
     categorical: tuple[tuple[int, ...], ...] = ()
+    structure: tuple[tuple[int, ...], ...] = ()
     scores: tuple[int, ...] = ()
     missing: tuple[int, ...] = ()
     trusted: tuple[int, ...] = ()
@@ -36,12 +38,14 @@ class InputBlocks:
 
     def __post_init__(self) -> None:
         outlook = () if self.outlook is None else (self.outlook,)
-        choices = (column for group in self.categorical for column in group)
+        choices = (column for group in (*self.categorical, *self.structure) for column in group)
         used = sorted((*self.numeric, *choices, *self.scores, *self.missing, *outlook))
         if not used or used != list(range(len(used))):
             raise DataError(
                 f"input columns must be 0, 1, 2, ... and each of one kind; got {used}. Build them with InputBlocks.from_layout."
             )
+        if self.structure and not (self.numeric or self.categorical or self.scores):
+            raise DataError("structure columns say what all levels have in common; got no others, which say how they differ.")
         for name, columns in (("trusted", self.trusted), ("capacity", self.capacity)):
             if stray := sorted(set(columns) - set(self.scores)):
                 raise DataError(f"{name} columns must be score columns; got {stray} with scores in columns {list(self.scores)}.")
@@ -63,6 +67,7 @@ class InputBlocks:
         return cls(
             numeric=layout.numeric,
             categorical=layout.categorical,
+            structure=layout.structure,
             scores=scores,
             missing=tuple(range(first + len(trusted), first + len(trusted) + indicators)),
             trusted=tuple(column for column, rises in zip(scores, trusted, strict=True) if rises),
@@ -72,7 +77,7 @@ class InputBlocks:
     @property
     def width(self) -> int:
         """Number d of input columns, the level not counted."""
-        choices = sum(map(len, self.categorical))
+        choices = sum(map(len, (*self.categorical, *self.structure)))
         return len(self.numeric) + choices + len(self.scores) + len(self.missing) + (self.outlook is not None)
 
     def with_outlook(self) -> InputBlocks:

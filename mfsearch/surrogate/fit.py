@@ -76,6 +76,11 @@ def fit_cokriging(
     return CokrigingModel(parameters.requires_grad_(False), data)
 
 
+def usable(start: Mapping[str, Json], blocks: InputBlocks, levels: int) -> bool:
+    """Whether hyper-parameters are of these inputs, so that `fit_cokriging` can take them as they are."""
+    return Prior(_parameters(blocks, levels), blocks, (True,) * levels).read(start) is not None
+
+
 def fit_outlook(data: TrainingData, blocks: InputBlocks, start: Mapping[str, Json] | None = None) -> CokrigingModel:
     """What the observations of the lowest level say of that level alone, with hyper-parameters that are not fitted again.
 
@@ -126,7 +131,7 @@ class Prior:
     Starting points are those that did well on NAS-Bench-201 (two rungs, 6 scores, 6 choices), spread over other numbers of
     columns such that the typical distance stays what it is there. The variances above the lowest level are what 95% intervals
     needed there to hold 90 to 98% of the cells after 6 to 30 target runs; smaller ones trust a lower level too much. With an
-    outlook they are those of an average cell, and a fifth.
+    outlook they are those of an average cell, and a sixth.
     """
 
     def __init__(
@@ -147,22 +152,27 @@ class Prior:
         score, encoding = ((0.5, 0.25), (0.3, 0.2)) if both else ((0.8, 0.4), (0.8, 0.4))
         doubt = torch.ones(levels, dtype=torch.float64)
         if blocks.outlook is not None:  # the prior variance is then that of a cell of average outlook
-            score, encoding = (score[0], 0.2 * score[1]), (encoding[0], 0.2 * encoding[1])
+            score, encoding = (score[0], 0.16 * score[1]), (encoding[0], 0.16 * encoding[1])
             doubt[1:] = 0.5
         columns = max(1, len(blocks.scores) + len(blocks.missing))
+        structure = encoding[0]
+        if blocks.structure and (blocks.numeric or blocks.categorical):  # what the encoding explains, by halves
+            structure, encoding = 0.5 * structure, (0.5 * encoding[0], encoding[1])
 
         def rising(lowest: float, above: float) -> Tensor:
             return torch.tensor([lowest] + [above] * (levels - 1), dtype=torch.float64).log()
 
         same = [bool(shared[level] and shared[level - 1]) for level in range(1, levels)]
-        near = (0.7, 0.4) if saturating else (1.0, 0.4)
+        near = (0.5, 0.4) if saturating else (1.0, 0.4)
         rho = torch.tensor([near if alike else (0.7, 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
         noise = torch.tensor([0.05] * (levels - 1) + [0.06 if noisy else 0.02], dtype=torch.float64).log()
         table: dict[str, tuple[Tensor | float, Tensor | float]] = {
             "kernel.log_score_variance": (rising(*score), doubt),
             "kernel.log_encoding_variance": (rising(*encoding), doubt),
+            "kernel.log_structure_variance": (math.log(structure), 1.0),
             "kernel.log_score_lengthscale": (math.log(2.0 * math.sqrt(columns / 6)), 1.0),
             "kernel.log_numeric_lengthscale": (math.log(0.3 * math.sqrt(max(1, len(blocks.numeric)))), 0.6),
+            "kernel.log_structure_lengthscale": (math.log(2.0), 0.7),
             "kernel.log_choice_weight": (math.log(3.0 / max(1, len(blocks.categorical))), 0.7),
             "kernel.rho": (rho[:, 0], rho[:, 1]),
             "kernel.fade": (0.8, 0.2),

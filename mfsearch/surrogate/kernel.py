@@ -73,15 +73,18 @@ def distance_form(a: Tensor, b: Tensor, factor: float = 1.0, offset: Tensor | fl
 class CokrigingKernel(Kernel):  # type: ignore[misc]
     """K over inputs ... x (d+1) whose last column is the level.
 
-    k_l = a_l Matern52(scores and missing-indicators, ARD) + b_l Matern52(numeric, ARD) exp(-sum_g w_g [choice g differs]).
+    k_l = a_l Matern52(scores and missing-indicators, ARD) + b_l Matern52(numeric, ARD) exp(-sum_g w_g [choice g differs])
+    and at the lowest level + s Matern52(structure, one length a group): what the levels above differ in is told by the rest.
     A part without columns is left out. All one-hot columns of a group may be 0 (a choice that is not active): it is then
     half as far from every choice as these are from one another.
 
     Attributes:
         log_score_variance: log a_l, L (0 without score columns).
-        log_encoding_variance: log b_l, L (0 without encoding columns).
+        log_encoding_variance: log b_l, L (0 without numeric columns and choices).
+        log_structure_variance: log s, 1 (0 without structure columns).
         log_score_lengthscale: L x (scores + indicators).
         log_numeric_lengthscale: L x numeric columns.
+        log_structure_lengthscale: 1 x groups of structure columns.
         log_choice_weight: log w_g, L x groups.
         rho: rho_1 to rho_{L-1}, L-1.
         fade: kappa_1 to kappa_{L-1}, L-1 (none without an outlook column).
@@ -92,6 +95,7 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
     is_stationary = False
     constants: Tensor
     group_of: Tensor
+    structure_of: Tensor
 
     def __init__(self, blocks: InputBlocks, levels: int, constant_variance: float = LEVEL_CONSTANT_VARIANCE) -> None:
         super().__init__()
@@ -100,6 +104,7 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         self.blocks, self.levels = blocks, levels
         self._scores = (*blocks.scores, *blocks.missing)
         self._choices = tuple(column for group in blocks.categorical for column in group)
+        self._structure = tuple(column for group in blocks.structure for column in group)
         encoded = bool(blocks.numeric or self._choices)
 
         def parameter(*shape: int) -> nn.Parameter:
@@ -107,8 +112,10 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
 
         self.log_score_variance = parameter(levels if self._scores else 0)
         self.log_encoding_variance = parameter(levels if encoded else 0)
+        self.log_structure_variance = parameter(1 if self._structure else 0)
         self.log_score_lengthscale = parameter(levels, len(self._scores))
         self.log_numeric_lengthscale = parameter(levels, len(blocks.numeric))
+        self.log_structure_lengthscale = parameter(1, len(blocks.structure))
         self.log_choice_weight = parameter(levels, len(blocks.categorical))
         self.rho = parameter(levels - 1)
         above = 0 if blocks.outlook is None else levels - 1
@@ -116,8 +123,9 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         constants = torch.full((levels,), constant_variance, dtype=torch.float64)
         constants[0] = 0.0
         self.register_buffer("constants", constants)
-        groups = [g for g, group in enumerate(blocks.categorical) for _ in group]
-        self.register_buffer("group_of", torch.tensor(groups, dtype=torch.long))
+        for name, groups in (("group_of", blocks.categorical), ("structure_of", blocks.structure)):
+            group = [g for g, columns in enumerate(groups) for _ in columns]
+            self.register_buffer(name, torch.tensor(group, dtype=torch.long))
 
     def coupling(self) -> Tensor:
         """C, L x L: C[s, l] is how much of d_l is in f_s."""
@@ -128,11 +136,11 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         return torch.stack(rows)
 
     def signal_variance(self) -> Tensor:
-        """a_l + b_l, L: the prior variance of d_l."""
+        """a_l + b_l (+ s at the lowest), L: the prior variance of d_l."""
         zero = torch.zeros(self.levels, dtype=self.rho.dtype, device=self.rho.device)
-        for part in (self.log_score_variance, self.log_encoding_variance):
+        for part in (self.log_score_variance, self.log_encoding_variance, self.log_structure_variance):
             if len(part):
-                zero = zero + part.exp()
+                zero = zero + pad(part.exp(), (0, self.levels - len(part)))
         return zero
 
     def outlook(self, X: Tensor) -> Tensor:
@@ -172,7 +180,13 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
                 parts[-1] = parts[-1] * matern52(distance_form(a, b, diag=diag), a.new_ones(()))
             else:
                 parts.append(matern52(squared(self.blocks.numeric, scale), self.log_encoding_variance[level].exp()))
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        if self._structure and not level:
+            scale = self.log_structure_lengthscale[0].exp()[self.structure_of]
+            parts.append(matern52(squared(self._structure, scale), self.log_structure_variance[0].exp()))
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
 
     def _scaled(self, x: Tensor, columns: tuple[int, ...], scale: Tensor, level: int) -> Tensor:
         """Columns over their scale, and behind them, above the lowest level, the outlook over its own."""

@@ -53,14 +53,16 @@ class SpaceContract(ABC):
         np.testing.assert_array_equal(copy.encode(members), space.encode(drawn))
 
     def test_encoding_has_the_layout(self) -> None:
-        """Float64, n x width, numeric columns in [0, 1], one-hot groups of zeros and at most one 1; equal only if equal."""
+        """Float64, n x width, numeric columns in [0, 1], one-hot groups of zeros and at most one 1, finite; equal only if equal."""
         space, drawn = self._drawn()
         X = space.encode(drawn)
         layout = space.layout
         assert X.shape == (40, layout.width)
         assert X.dtype == np.float64
-        columns = sorted([*layout.numeric, *(column for group in layout.categorical for column in group)])
+        groups = (*layout.categorical, *layout.structure)
+        columns = sorted([*layout.numeric, *(column for group in groups for column in group)])
         assert columns == list(range(layout.width))
+        assert np.isfinite(X).all()
         numeric = X[:, list(layout.numeric)]
         assert ((numeric >= 0) & (numeric <= 1)).all()
         for group in layout.categorical:

@@ -37,15 +37,15 @@ def known(make: Callable[..., State], some: list[Architecture], **more: object) 
 def test_inputs_fill_the_unit_cube(make: Callable[..., State], some: list[Architecture]) -> None:
     inputs = _Inputs(Features(make(scored=some), {}), 2)
     low, full = inputs(some, 0), inputs(some, 1)
-    assert low.shape == (60, 35)  # 30 operations, two scores, their two indicators, the fidelity
+    assert low.shape == (60, 79)  # 30 operations, 44 counts, two scores, their two indicators, the fidelity
     assert float(low.min()) == 0.0
     assert float(full.max()) == 1.0
-    scores = low[:, 30:32]
+    scores = low[:, 74:76]
     assert bool(((scores > 0) & (scores < 1)).all())
     assert len(scores.unique()) > 2
     assert set(low[:, -1].tolist()) == {0.0}
     torch.testing.assert_close(inputs.project(low), full)
-    torch.testing.assert_close(inputs.project(low), project_to_target_fidelity(low, {34: 1.0}, d=35))
+    torch.testing.assert_close(inputs.project(low), project_to_target_fidelity(low, {78: 1.0}, d=79))
 
 
 def test_seconds_by_row() -> None:

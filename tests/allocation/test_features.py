@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, scored_by_all
+from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, explained, scored_by_all
+from mfsearch.fidelities.ladder import FidelityLadder
+from mfsearch.fidelities.tabular import TabularScores
 from mfsearch.spaces.nasbench201 import NASBench201Space
 
 
@@ -97,3 +103,28 @@ def test_a_reference_that_says_nothing_of_correlations_leaves_gaps_at_the_averag
     gaps = np.array([[1.0, np.nan]])
     np.testing.assert_array_equal(Imputation(np.full((50, 2), np.nan))(gaps), [[1.0, 0.0]])
     np.testing.assert_array_equal(Imputation(np.array([[0.3, 0.2]]))(gaps), [[1.0, 0.0]])
+
+
+def test_explained_is_the_best_ridge_by_leaving_one_out() -> None:
+    rng = np.random.default_rng(3)
+    X = rng.integers(0, 2, (50, 8)).astype(np.float64)
+    y = X @ rng.standard_normal(8) + 0.5 * rng.standard_normal(50)
+    shares = []
+    for ridge in (0.1, 1.0, 10.0, 100.0):
+        left_out = cross_val_predict(Ridge(alpha=ridge), X, y, cv=LeaveOneOut())
+        shares.append(1 - np.mean((y - left_out) ** 2) / np.mean((y - y.mean()) ** 2))
+    assert explained(X, y) == pytest.approx(max(shares), abs=1e-9)
+    assert explained(X, rng.standard_normal(50)) < 0.2
+    assert explained(X, np.ones(50)) == 1.0
+
+
+def test_a_size_that_does_not_follow_from_the_architecture_is_none(make: Callable[..., State], space: NASBench201Space) -> None:
+    cells, rng = list({a.key: a for a in space.sample(120, np.random.default_rng(1))}.values()), np.random.default_rng(2)
+    rows = {a.key: (float(sum("conv" in str(o) for o in a.genotype)), float(rng.standard_normal())) for a in cells}
+    rung = TabularScores("proxies", ("params", "flops"), rows, free=("params", "flops"))
+    ladder = FidelityLadder([rung, *make().ladder.evaluations])
+    first = space.layout.width
+    for known, expected in ((cells, (first,)), (cells[:30], (first, first + 1))):  # of thirty it cannot be told
+        state = make(scored=known, ladder=ladder)
+        state = replace(state, scores={"proxies": {a.key: rows[a.key] for a in known}})
+        assert Features(state, {}).blocks.capacity == expected

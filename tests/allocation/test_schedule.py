@@ -82,7 +82,7 @@ def test_believes_through_the_two_rungs_and_no_scores(make: Callable[..., State]
     policy = MFKD()
     view, belief = policy.believe(state, *policy.pair(state))
     assert [rung.name for rung in view.ladder] == ["low", "full"]
-    assert belief.inputs(some, 1).shape == (len(some), 32)
+    assert belief.inputs(some, 1).shape == (len(some), 76)
     kept = memory((3, 1), belief)
     assert set(kept) == {"warm_up", "model"}
     assert memory((3, 1)) == {"warm_up": [3, 1]}

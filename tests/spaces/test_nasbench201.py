@@ -112,11 +112,39 @@ def test_sample_is_uniform_over_cells() -> None:
 def test_encoding_is_one_hot_of_the_representative() -> None:
     architecture = SPACE.canonical(SPACE.parse(FIRST))
     encoding = SPACE.encode([SPACE.parse(FIRST), architecture])
-    assert encoding.shape == (2, 30)
+    assert encoding.shape == (2, 74)
     assert encoding.dtype == np.float64
     assert (encoding[0] == encoding[1]).all()
-    assert [OPERATIONS[i] for i in encoding[0].reshape(6, 5).argmax(1)] == list(architecture.genotype)
-    assert SPACE.encode([]).shape == (0, 30)
+    assert [OPERATIONS[i] for i in encoding[0, :30].reshape(6, 5).argmax(1)] == list(architecture.genotype)
+    assert SPACE.encode([]).shape == (0, 74)
+
+
+def ways(cell: tuple[str, ...], node: int = 3) -> list[tuple[int, ...]]:
+    """Every way from the input to a node without a `none`, as places in EDGES: walked backwards."""
+    if node == 0:
+        return [()]
+    into = [i for i, (target, _) in enumerate(EDGES) if target == node and cell[i] != "none"]
+    return [(*way, i) for i in into for way in ways(cell, EDGES[i][1])]
+
+
+def test_encoding_counts_what_lies_on_paths() -> None:
+    trained, live = (
+        ("nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
+        ("nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect"),
+    )
+    sequences = [s for length in range(4) for s in itertools.product(trained, repeat=length)]
+    architectures = SPACE.enumerate()[::23]
+    encodings = SPACE.encode(architectures)
+    for architecture, row in zip(architectures, encodings, strict=True):
+        cell = tuple(str(operation) for operation in architecture.genotype)
+        found = ways(cell)
+        on_a_path = [cell[i] for i in {i for way in found for i in way}]
+        assert [on_a_path.count(operation) for operation in live] == row[30:34].tolist()
+        paths = [tuple(cell[i] for i in way if cell[i] != "skip_connect") for way in found]
+        assert [paths.count(sequence) for sequence in sequences] == row[34:].tolist()
+    groups = SPACE.layout.structure
+    assert [len(group) for group in groups] == [1, 1, 1, 1, 1, 3, 9, 27]
+    assert [column for group in groups for column in group] == list(range(30, 74))
 
 
 def test_strings_are_the_benchmarks() -> None:

@@ -20,7 +20,8 @@ BLOCKS = InputBlocks(
     missing=(10,),
     trusted=(7, 9),
     capacity=(8, 9),
-    outlook=11,
+    structure=((11, 12), (13,)),
+    outlook=14,
 )
 
 
@@ -70,6 +71,11 @@ class Textbook:
                 if np.argmax(x[list(group)]) != np.argmax(z[list(group)]):
                     similar *= math.exp(-math.exp(weight))
             total += similar
+        if self.blocks.structure and level == 0:
+            distance = 0.0
+            for group, length in zip(self.blocks.structure, h["kernel.log_structure_lengthscale"][0], strict=True):
+                distance += sum((x[c] - z[c]) ** 2 for c in group) / math.exp(2 * length)
+            total += math.exp(h["kernel.log_structure_variance"][0]) * matern(math.sqrt(distance))
         return spread * total
 
     def k(self, x, z):
@@ -113,7 +119,7 @@ def blocks():
 
 @pytest.fixture
 def draw():
-    """draw(n, levels, seed): random inputs of BLOCKS with random levels, n x 13."""
+    """draw(n, levels, seed): random inputs of BLOCKS with random levels, n x 16."""
 
     def inputs(n, levels, seed=0, level=None):
         rng = np.random.default_rng(seed)
@@ -123,7 +129,8 @@ def draw():
             X[np.arange(n), rng.choice(group, n)] = 1.0
         X[:, 7:10] = rng.standard_normal((n, 3))
         X[:, 10] = rng.uniform(size=n) < 0.2
-        X[:, 11] = 1.5 * rng.standard_normal(n)
+        X[:, 11:14] = rng.integers(0, 4, (n, 3))
+        X[:, 14] = 1.5 * rng.standard_normal(n)
         X[:, -1] = rng.integers(0, levels, n) if level is None else level
         return torch.from_numpy(X)
 

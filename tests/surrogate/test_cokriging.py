@@ -12,6 +12,7 @@ from botorch.sampling.normal import IIDNormalSampler
 from mfsearch.errors import DataError
 from mfsearch.surrogate.cokriging import CokrigingModel, Hyperparameters
 from mfsearch.surrogate.data import InputBlocks, TrainingData
+from mfsearch.surrogate.fit import fit_cokriging
 
 
 def joint(model, X, **kwargs):
@@ -227,12 +228,12 @@ def test_without_target_data_the_level_below_decides_and_the_interval_is_wide(bl
     torch.testing.assert_close(high_variance, rho**2 * low_variance + discrepancy, atol=1e-10, rtol=0)
 
 
-def test_one_target_observation_places_the_level_and_does_not_crown_its_architecture(blocks, draw, hyper):
+def test_one_target_observation_places_the_level_and_does_not_crown_its_architecture(blocks, draw):
     X = draw(40, 2, 6)
     X[:39, -1], X[39, -1] = 0.0, 1.0
     y = torch.zeros(40, 1, dtype=torch.float64)
     y[39] = 4.0
-    model = CokrigingModel(hyper(blocks, 2), TrainingData(X, y))
+    model = fit_cokriging(TrainingData(X, y), blocks, 2, refit=False)  # the hyper-parameters of the prior
     Q = draw(200, 2, 8, level=1)
     mean = model.mean_variance(Q)[0]
     assert mean.mean() > 3.0

@@ -7,11 +7,11 @@ from mfsearch.surrogate.data import InputBlocks, TrainingData
 
 
 def test_blocks_follow_the_encoding_with_scores_and_indicators():
-    layout = InputLayout(numeric=(0, 3), categorical=((1, 2), (4, 5, 6)))
+    layout = InputLayout(numeric=(0, 3), categorical=((1, 2), (4, 5, 6)), structure=((7,), (8, 9)))
     blocks = InputBlocks.from_layout(layout, trusted=(True, False, True), indicators=2)
-    assert blocks.numeric == (0, 3) and blocks.categorical == ((1, 2), (4, 5, 6))
-    assert blocks.scores == (7, 8, 9) and blocks.missing == (10, 11) and blocks.trusted == (7, 9)
-    assert blocks.width == 12
+    assert blocks.numeric == (0, 3) and blocks.categorical == ((1, 2), (4, 5, 6)) and blocks.structure == ((7,), (8, 9))
+    assert blocks.scores == (10, 11, 12) and blocks.missing == (13, 14) and blocks.trusted == (10, 12)
+    assert blocks.width == 15
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ def test_blocks_follow_the_encoding_with_scores_and_indicators():
         ({}, r"input columns must be 0, 1, 2, ... and each of one kind; got \[\]"),
         ({"numeric": (0, 1), "scores": (1,)}, r"got \[0, 1, 1\]"),
         ({"numeric": (0, 2)}, r"got \[0, 2\]"),
+        ({"structure": ((0, 1),)}, "structure columns say what all levels have in common; got no others"),
         ({"numeric": (0,), "scores": (1,), "trusted": (0,)}, r"trusted columns must be score columns; got \[0\]"),
     ],
 )

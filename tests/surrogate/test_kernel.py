@@ -15,6 +15,8 @@ CASES = {
     "scores": InputBlocks(scores=(0, 1), trusted=(0,)),
     "numeric and scores": InputBlocks(numeric=(0,), scores=(1,), missing=(2,)),
     "numeric and outlook": InputBlocks(numeric=(0, 1), outlook=2),
+    "structure": InputBlocks(numeric=(0,), structure=((1, 2), (3,))),
+    "choices, structure and outlook": InputBlocks(categorical=((0, 1),), structure=((2,), (3, 4)), outlook=5),
     "without outlook": None,
 }
 
@@ -25,15 +27,17 @@ def test_agrees_with_the_definition(case, levels, blocks, draw, hyper, textbook)
     chosen = CASES[case] or (replace(blocks, outlook=None) if case == "without outlook" else blocks)
     full = draw(9, levels)
     columns = {
-        "all": range(12),
+        "all": range(15),
         "numeric": (0, 1),
         "choices": range(2, 7),
         "scores": (7, 8),
         "numeric and scores": (0, 7, 10),
-        "numeric and outlook": (0, 1, 11),
-        "without outlook": range(11),
+        "numeric and outlook": (0, 1, 14),
+        "structure": (0, 11, 12, 13),
+        "choices, structure and outlook": (5, 6, 11, 12, 13, 14),
+        "without outlook": range(14),
     }
-    X = full[:, [*columns[case], 12]]
+    X = full[:, [*columns[case], 15]]
     parameters = hyper(chosen, levels)
     book = textbook(parameters.dump(), chosen, levels)
     with torch.no_grad():
