@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,12 @@ _TAIL = 4.0
 
 _EXPLAINED = 0.5  # of a size's variance, out of sample: what a network is made of decides how large it is
 _ENOUGH = 40  # scores from which that can be told
+_STRAY = 3 * 1.4826  # median absolute deviations: three standard deviations of a normal, whatever a few outliers do
 _RIDGES = (0.1, 1.0, 10.0, 100.0)
 _SHRINKAGE = 0.1  # added to the unit variances of normal scores before one is told from another
+
+
+Vectors = NDArray[np.float64]
 
 
 class NormalScore:
@@ -87,32 +91,48 @@ class Imputation:
         return filled
 
 
-def explained(encodings: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
-    """Share of the variance of scores that the encoding predicts of architectures left out, one at a time.
+class Size:
+    """A size, as far as the encoding bears it out: what a network is made of decides how large it is.
 
-    Ridge regression; leaving one out has a closed form. The best of a few ridges counts.
+    Ridge regression on the encoding, with the ridge that is best where each architecture is left out in turn (which has a closed
+    form). A score that strays from its prediction by more than three standard deviations is not believed: the prediction stands
+    for it.
 
     Args:
         encodings: n x d.
-        scores: n.
+        scores: n, at least two, on the scale on which they are predicted.
+        normal: Their normal scores, n.
+        scale: From the one to the other, for any number of them.
 
-    Returns:
-        At most 1; 0 or less where the encoding says nothing. 1 where the scores do not differ.
+    Attributes:
+        explained: Share of the variance of the normal scores that is predicted of those left out, at most 1; 0 or less where the
+            encoding says nothing, 1 where they do not differ.
     """
-    spread = scores - scores.mean()
-    if not spread.any():
-        return 1.0
-    basis, singular, _ = np.linalg.svd(encodings - encodings.mean(0), full_matrices=False)
-    errors = []
-    for ridge in _RIDGES:
-        shrunk = basis * (singular**2 / (singular**2 + ridge))
-        leverage = (shrunk * basis).sum(1) + 1 / len(scores)
-        errors.append(np.mean(((spread - shrunk @ (basis.T @ spread)) / np.maximum(1 - leverage, 1e-6)) ** 2))
-    return float(1 - min(errors) / np.mean(spread**2))
+
+    def __init__(self, encodings: Vectors, scores: Vectors, normal: Vectors, scale: Callable[[Vectors], Vectors]) -> None:
+        self._scale, constant, centre = scale, float(scores.mean()), encodings.mean(0)
+        spread = scores - constant
+        basis, singular, axes = np.linalg.svd(encodings - centre, full_matrices=False)
+        lowest = np.inf
+        for ridge in _RIDGES:
+            shrinkage = singular**2 / (singular**2 + ridge)
+            leverage = (basis**2) @ shrinkage + 1 / len(scores)
+            residual = spread - basis @ (shrinkage * (basis.T @ spread))
+            strays = normal - self._scale(scores - residual / np.maximum(1 - leverage, 1e-6))
+            if (error := float(np.mean(strays**2))) < lowest:
+                lowest, self._most = error, _STRAY * float(np.median(np.abs(strays)))
+                self._weights = axes.T @ (singular / (singular**2 + ridge) * (basis.T @ spread))
+        self.explained = 1 - lowest / float(normal.var()) if normal.any() else 1.0
+        self._constant = constant - float(centre @ self._weights)
+
+    def __call__(self, encodings: Vectors, normal: Vectors) -> Vectors:
+        """Sizes of n architectures, n, from their encodings, n x d, and normal scores, n."""
+        predicted = self._scale(self._constant + encodings @ self._weights)
+        return np.where(np.abs(normal - predicted) <= self._most, normal, predicted)
 
 
 class Features:
-    """Encodes architectures for one study: encoding, then normal scores, then one missing-indicator a score column.
+    """Encodes architectures for one study: encoding, normal scores, one missing-indicator a score column, sizes.
 
     Args:
         state: Gives space, ladder and bought scores.
@@ -128,20 +148,26 @@ class Features:
         normal = [_normal(maps, reference) for maps, reference in zip(self._maps, references, strict=True)]
         self._fills = [Imputation(reference) for reference in normal]
         trusted = [rises for rung, _ in self._rungs for rises in rung.trusted]
-        capacity = [
-            size
-            for (rung, known), reference in zip(self._rungs, normal, strict=True)
-            for size in self._sizes(rung, known, reference)
+        self._size = [
+            self._sizes(rung, known, reference, scores, maps)
+            for (rung, known), reference, scores, maps in zip(self._rungs, references, normal, self._maps, strict=True)
         ]
-        self.blocks = InputBlocks.from_layout(state.space.layout, trusted, indicators=len(trusted), capacity=capacity)
+        self.blocks = InputBlocks.from_layout(
+            state.space.layout, trusted, indicators=len(trusted), sizes=sum(len(sizes) for sizes in self._size)
+        )
 
     def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Inputs of n architectures, n x d."""
-        parts = [self._encoded(architectures)]
+        encodings = self._encoded(architectures)
         raws = [_raw([known.get(a.key, ()) for a in architectures], len(rung.columns)) for rung, known in self._rungs]
-        parts += [fill(_normal(maps, raw)) for raw, maps, fill in zip(raws, self._maps, self._fills, strict=True)]
-        parts += [np.isnan(raw).astype(np.float64) for raw in raws]
-        return np.concatenate(parts, axis=1)
+        filled = [fill(_normal(maps, raw)) for raw, maps, fill in zip(raws, self._maps, self._fills, strict=True)]
+        missing = [np.isnan(raw).astype(np.float64) for raw in raws]
+        sizes = [
+            (size(encodings, normal[:, column]) if size else normal[:, column])[:, None]
+            for normal, found in zip(filled, self._size, strict=True)
+            for column, size in found.items()
+        ]
+        return np.concatenate([encodings, *filled, *missing, *sizes], axis=1)
 
     def _encoded(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """The space's encodings of n architectures, n x width."""
@@ -153,21 +179,32 @@ class Features:
         return np.stack([self._cache[a.key] for a in architectures])
 
     def _sizes(
-        self, rung: AbstractScore, known: Mapping[str, tuple[float | None, ...]], reference: NDArray[np.float64]
-    ) -> list[bool]:
-        """Which columns of a score rung are taken for sizes: those said to be, unless the encoding says nothing of them.
+        self,
+        rung: AbstractScore,
+        known: Mapping[str, tuple[float | None, ...]],
+        reference: Vectors,
+        normal: Vectors,
+        maps: Sequence[NormalScore],
+    ) -> dict[int, Size | None]:
+        """Columns of a score rung that measure size; None where there are too few scores yet to predict them.
 
-        What a network is made of decides how large it is. A column that does not follow from it would only add noise to the mean
-        at the target, where hardly any data correct it.
+        A column that does not follow from the encoding is none: it would only add noise to the mean at the target, where hardly any
+        data correct it. Sizes add up over the parts of some networks and multiply in others: the better scale is taken.
         """
         if not any(rung.capacity):
-            return [False] * len(rung.columns)
+            return {}
         encodings = self._encoded([self._state.architectures[key] for key in list(known)[:REFERENCE]])
-        found = []
-        for column, size in zip(reference.T, rung.capacity, strict=True):
-            there = np.isfinite(column)
-            few = there.sum() < _ENOUGH
-            found.append(size and bool(few or explained(encodings[there], column[there]) >= _EXPLAINED))
+        found: dict[int, Size | None] = {}
+        for column in (place for place, size in enumerate(rung.capacity) if size):
+            there = np.isfinite(normal[:, column])
+            if there.sum() < _ENOUGH:
+                found[column] = None
+                continue
+            X, z = encodings[there], normal[there, column]
+            sizes = [Size(X, reference[there, column], z, maps[column]), Size(X, z, z, lambda z: np.clip(z, -_TAIL, _TAIL))]
+            best = max(sizes, key=lambda size: size.explained)
+            if best.explained >= _EXPLAINED:
+                found[column] = best
         return found
 
 

@@ -23,7 +23,7 @@ class InputBlocks:
         scores: Columns with the normal scores of the score rungs.
         missing: Indicator columns, 1 where a score is missing (and the score itself 0).
         trusted: Those of `scores` of which more is known to be better: the mean may rise with them.
-        capacity: Those of `scores` that measure size: larger networks gain more from longer training.
+        capacity: Columns that measure size: larger networks gain more from longer training. Only the mean knows of them.
         outlook: Column with what the lowest level is expected to say, in the unit of y; the last one. None: there is none.
     """
 
@@ -39,46 +39,46 @@ class InputBlocks:
     def __post_init__(self) -> None:
         outlook = () if self.outlook is None else (self.outlook,)
         choices = (column for group in (*self.categorical, *self.structure) for column in group)
-        used = sorted((*self.numeric, *choices, *self.scores, *self.missing, *outlook))
+        used = sorted((*self.numeric, *choices, *self.scores, *self.missing, *self.capacity, *outlook))
         if not used or used != list(range(len(used))):
             raise DataError(
                 f"input columns must be 0, 1, 2, ... and each of one kind; got {used}. Build them with InputBlocks.from_layout."
             )
         if self.structure and not (self.numeric or self.categorical or self.scores):
             raise DataError("structure columns say what all levels have in common; got no others, which say how they differ.")
-        for name, columns in (("trusted", self.trusted), ("capacity", self.capacity)):
-            if stray := sorted(set(columns) - set(self.scores)):
-                raise DataError(f"{name} columns must be score columns; got {stray} with scores in columns {list(self.scores)}.")
+        if stray := sorted(set(self.trusted) - set(self.scores)):
+            raise DataError(f"trusted columns must be score columns; got {stray} with scores in columns {list(self.scores)}.")
 
     @classmethod
-    def from_layout(
-        cls, layout: InputLayout, trusted: Sequence[bool] = (), indicators: int = 0, capacity: Sequence[bool] = ()
-    ) -> InputBlocks:
-        """Columns in the order encoding, scores, missing-indicators.
+    def from_layout(cls, layout: InputLayout, trusted: Sequence[bool] = (), indicators: int = 0, sizes: int = 0) -> InputBlocks:
+        """Columns in the order encoding, scores, missing-indicators, sizes.
 
         Args:
             layout: Layout of the space's encoding.
             trusted: One entry a score column: whether more of it is known to be better.
             indicators: Number of missing-indicator columns (one a score column, or one a score rung: whatever is of use).
-            capacity: One entry a score column: whether it measures size. Empty: none does.
+            sizes: Number of columns that measure size.
         """
         first = layout.width
         scores = tuple(range(first, first + len(trusted)))
+        behind = first + len(trusted) + indicators
         return cls(
             numeric=layout.numeric,
             categorical=layout.categorical,
             structure=layout.structure,
             scores=scores,
-            missing=tuple(range(first + len(trusted), first + len(trusted) + indicators)),
+            missing=tuple(range(first + len(trusted), behind)),
             trusted=tuple(column for column, rises in zip(scores, trusted, strict=True) if rises),
-            capacity=tuple(column for column, size in zip(scores, capacity or [False] * len(scores), strict=True) if size),
+            capacity=tuple(range(behind, behind + sizes)),
         )
 
     @property
     def width(self) -> int:
         """Number d of input columns, the level not counted."""
         choices = sum(map(len, (*self.categorical, *self.structure)))
-        return len(self.numeric) + choices + len(self.scores) + len(self.missing) + (self.outlook is not None)
+        return (
+            len(self.numeric) + choices + len(self.scores) + len(self.missing) + len(self.capacity) + (self.outlook is not None)
+        )
 
     def with_outlook(self) -> InputBlocks:
         """The same columns and one more behind them, for what the lowest level is expected to say."""

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, explained, scored_by_all
+from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, Size, scored_by_all
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularScores
 from mfsearch.spaces.nasbench201 import NASBench201Space
@@ -105,26 +106,52 @@ def test_a_reference_that_says_nothing_of_correlations_leaves_gaps_at_the_averag
     np.testing.assert_array_equal(Imputation(np.array([[0.3, 0.2]]))(gaps), [[1.0, 0.0]])
 
 
-def test_explained_is_the_best_ridge_by_leaving_one_out() -> None:
+def test_a_size_is_the_ridge_that_is_best_by_leaving_one_out() -> None:
     rng = np.random.default_rng(3)
     X = rng.integers(0, 2, (50, 8)).astype(np.float64)
     y = X @ rng.standard_normal(8) + 0.5 * rng.standard_normal(50)
-    shares = []
+    errors = {}
     for ridge in (0.1, 1.0, 10.0, 100.0):
-        left_out = cross_val_predict(Ridge(alpha=ridge), X, y, cv=LeaveOneOut())
-        shares.append(1 - np.mean((y - left_out) ** 2) / np.mean((y - y.mean()) ** 2))
-    assert explained(X, y) == pytest.approx(max(shares), abs=1e-9)
-    assert explained(X, rng.standard_normal(50)) < 0.2
-    assert explained(X, np.ones(50)) == 1.0
+        errors[ridge] = np.mean((y - cross_val_predict(Ridge(alpha=ridge), X, y, cv=LeaveOneOut())) ** 2)
+    best = min(errors, key=lambda ridge: errors[ridge])
+
+    def halved(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        return scores / 2 - 1
+
+    size = Size(X, y, halved(y), halved)
+    assert size.explained == pytest.approx(1 - errors[best] / y.var(), abs=1e-9)
+    new = rng.integers(0, 2, (20, 8)).astype(np.float64)
+    expected = halved(Ridge(alpha=best).fit(X, y).predict(new))
+    np.testing.assert_allclose(size(new, expected + 100), expected, atol=1e-9)
+    left_out = np.abs(y - cross_val_predict(Ridge(alpha=best), X, y, cv=LeaveOneOut())) / 2
+    for share, believed in ((2.9, True), (3.1, False)):
+        given = expected + share * 1.4826 * np.median(left_out)
+        np.testing.assert_allclose(size(new, given), given if believed else expected, atol=1e-9)
+    noise = rng.standard_normal(50)
+    assert Size(X, noise, noise, np.positive).explained < 0.2
+    constant = Size(X, np.ones(50), np.zeros(50), lambda scores: scores - 1)
+    assert constant.explained == 1.0
+    np.testing.assert_allclose(constant(new, np.zeros(20)), 0.0)
 
 
 def test_a_size_that_does_not_follow_from_the_architecture_is_none(make: Callable[..., State], space: NASBench201Space) -> None:
-    cells, rng = list({a.key: a for a in space.sample(120, np.random.default_rng(1))}.values()), np.random.default_rng(2)
-    rows = {a.key: (float(sum("conv" in str(o) for o in a.genotype)), float(rng.standard_normal())) for a in cells}
-    rung = TabularScores("proxies", ("params", "flops"), rows, free=("params", "flops"))
-    ladder = FidelityLadder([rung, *make().ladder.evaluations])
-    first = space.layout.width
-    for known, expected in ((cells, (first,)), (cells[:30], (first, first + 1))):  # of thirty it cannot be told
-        state = make(scored=known, ladder=ladder)
-        state = replace(state, scores={"proxies": {a.key: rows[a.key] for a in known}})
-        assert Features(state, {}).blocks.capacity == expected
+    """And of one that does, what does not follow is left out: a true one and noise, then the true one with noise on every tenth."""
+    cells, rng = list({a.key: a for a in space.sample(150, np.random.default_rng(1))}.values()), np.random.default_rng(2)
+    true = np.array([sum("conv" in str(o) for o in a.genotype) for a in cells], dtype=np.float64)
+    spoilt = np.where(np.arange(len(cells)) % 10 == 0, rng.permutation(true), true)
+    noise = rng.standard_normal(len(cells))
+    ladder = FidelityLadder(
+        [TabularScores("proxies", ("params", "flops"), {}, free=("params", "flops")), *make().ladder.evaluations]
+    )
+
+    def features(first: object, second: object, known: int) -> Features:
+        rows = {a.key: (float(x), float(y)) for a, x, y in zip(cells[:known], first, second, strict=False)}  # type: ignore[call-overload]
+        return Features(replace(make(scored=cells[:known], ladder=ladder), scores={"proxies": rows}), {})
+
+    behind = space.layout.width + 4  # two scores and their indicators
+    assert features(true, noise, 120).blocks.capacity == (behind,)
+    assert features(true, noise, 30).blocks.capacity == (behind, behind + 1)  # of thirty it cannot be told
+    found = features(spoilt, true, 120)
+    assert found.blocks.capacity == (behind, behind + 1)
+    X = found(cells[:120])
+    assert np.corrcoef(X[:, behind], true[:120])[0, 1] > 0.95 > np.corrcoef(spoilt[:120], true[:120])[0, 1]

@@ -19,9 +19,9 @@ BLOCKS = InputBlocks(
     scores=(7, 8, 9),
     missing=(10,),
     trusted=(7, 9),
-    capacity=(8, 9),
     structure=((11, 12), (13,)),
-    outlook=14,
+    capacity=(14, 15),
+    outlook=16,
 )
 
 
@@ -119,7 +119,7 @@ def blocks():
 
 @pytest.fixture
 def draw():
-    """draw(n, levels, seed): random inputs of BLOCKS with random levels, n x 16."""
+    """draw(n, levels, seed): random inputs of BLOCKS with random levels, n x 18."""
 
     def inputs(n, levels, seed=0, level=None):
         rng = np.random.default_rng(seed)
@@ -130,7 +130,8 @@ def draw():
         X[:, 7:10] = rng.standard_normal((n, 3))
         X[:, 10] = rng.uniform(size=n) < 0.2
         X[:, 11:14] = rng.integers(0, 4, (n, 3))
-        X[:, 14] = 1.5 * rng.standard_normal(n)
+        X[:, 14:16] = rng.standard_normal((n, 2))
+        X[:, 16] = 1.5 * rng.standard_normal(n)
         X[:, -1] = rng.integers(0, levels, n) if level is None else level
         return torch.from_numpy(X)
 

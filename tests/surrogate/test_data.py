@@ -8,10 +8,10 @@ from mfsearch.surrogate.data import InputBlocks, TrainingData
 
 def test_blocks_follow_the_encoding_with_scores_and_indicators():
     layout = InputLayout(numeric=(0, 3), categorical=((1, 2), (4, 5, 6)), structure=((7,), (8, 9)))
-    blocks = InputBlocks.from_layout(layout, trusted=(True, False, True), indicators=2)
+    blocks = InputBlocks.from_layout(layout, trusted=(True, False, True), indicators=2, sizes=1)
     assert blocks.numeric == (0, 3) and blocks.categorical == ((1, 2), (4, 5, 6)) and blocks.structure == ((7,), (8, 9))
     assert blocks.scores == (10, 11, 12) and blocks.missing == (13, 14) and blocks.trusted == (10, 12)
-    assert blocks.width == 15
+    assert blocks.capacity == (15,) and blocks.width == 16
 
 
 @pytest.mark.parametrize(

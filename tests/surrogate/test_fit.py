@@ -184,7 +184,7 @@ def test_start_of_other_inputs_is_left_aside_unless_it_must_be_used(blocks, draw
 
 def test_what_does_not_fit_together(draw, blocks):
     data = TrainingData(draw(10, 3), torch.zeros(10, 1, dtype=torch.float64))
-    with pytest.raises(DataError, match=r"one column an input and the level last, 2 \+ 1; got 16 columns"):
+    with pytest.raises(DataError, match=r"one column an input and the level last, 2 \+ 1; got 18 columns"):
         fit_cokriging(data, PLANE, 3)
     with pytest.raises(DataError, match=r"levels in X must be below 2; got level 2"):
         fit_cokriging(data, blocks, 2)
@@ -217,7 +217,7 @@ def test_accuracies_saturate_and_size_pays_with_longer_training(draw, blocks):
     y = torch.sin(3 * X[:, :1]) + X[:, 7:8]
     Q = draw(2, 2, seed=5, level=1)
     Q[1] = Q[0]
-    Q[1, 8] += 1.0  # one of the two capacity columns, and not a trusted one
+    Q[1, 14] += 1.0  # one of the two sizes
     for saturating, rho, growth in ((False, 1.0, 0.0), (True, 0.5, 0.12)):
         model = fit_cokriging(TrainingData(X, y), blocks, 2, saturating=saturating)
         assert model.parameters_of.kernel.rho.item() == pytest.approx(rho, abs=1e-6)
@@ -229,7 +229,7 @@ def test_the_outlook_is_the_lowest_level_alone_with_the_hyperparameters_of_all(b
     plain = replace(blocks, outlook=None)
     X, y = draw(40, 3, 3), torch.randn(40, 1, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     fitted = fit_cokriging(TrainingData(X, y), blocks, 3, saturating=True)
-    X = X[:, [*range(14), 15]]
+    X = X[:, [*range(16), 17]]
     outlook = fit_outlook(TrainingData(X, y), plain, fitted.hyperparameters)
     below = X[:, -1] == 0
     assert len(outlook.train_X) == int(below.sum())
@@ -245,9 +245,9 @@ def test_the_outlook_is_the_lowest_level_alone_with_the_hyperparameters_of_all(b
 
 def test_an_outlook_without_an_earlier_fit_or_with_one_of_other_inputs_is_the_priors(blocks, draw):
     plain = replace(blocks, outlook=None)
-    X = draw(9, 2)[:, [*range(14), 15]]
+    X = draw(9, 2)[:, [*range(16), 17]]
     data = TrainingData(X, torch.randn(9, 1, dtype=torch.float64))
-    other = fit_cokriging(TrainingData(X[:, [0, 1, 14]], data.y), PLANE, 2)
+    other = fit_cokriging(TrainingData(X[:, [0, 1, 16]], data.y), PLANE, 2)
     assert fit_outlook(data, plain, other.hyperparameters).hyperparameters == fit_outlook(data, plain).hyperparameters
 
 

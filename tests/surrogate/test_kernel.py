@@ -27,17 +27,17 @@ def test_agrees_with_the_definition(case, levels, blocks, draw, hyper, textbook)
     chosen = CASES[case] or (replace(blocks, outlook=None) if case == "without outlook" else blocks)
     full = draw(9, levels)
     columns = {
-        "all": range(15),
+        "all": range(17),
         "numeric": (0, 1),
         "choices": range(2, 7),
         "scores": (7, 8),
         "numeric and scores": (0, 7, 10),
-        "numeric and outlook": (0, 1, 14),
+        "numeric and outlook": (0, 1, 16),
         "structure": (0, 11, 12, 13),
-        "choices, structure and outlook": (5, 6, 11, 12, 13, 14),
-        "without outlook": range(14),
+        "choices, structure and outlook": (5, 6, 11, 12, 13, 16),
+        "without outlook": range(16),
     }
-    X = full[:, [*columns[case], 15]]
+    X = full[:, [*columns[case], 17]]
     parameters = hyper(chosen, levels)
     book = textbook(parameters.dump(), chosen, levels)
     with torch.no_grad():
