@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,9 @@ FACTORS = {
     "both of these": "the prior of ordinary AR(1) co-kriging",
     "no outlook": "one size of the discrepancy for good cells and bad ones, as decision 6 had it",
     "no distance in outlook": "the size of the discrepancy fades, and that of good cells says as much of bad ones",
+    "no counts of the whole": "a cell is its six operations, one by one, as decision 8 had it",
+    "sizes as they are": "a size is believed whatever the encoding says of it",
+    "early looks up to 12%": "of the budget each, instead of 6%",
     "target has noise": "a row of the table is one noisy look at what is sought",
     "no pairs": "a first target run is judged alone",
     "no insurance": "no early target runs whatever the lower rung says",
@@ -42,10 +46,12 @@ FACTORS = {
 def changed(factor: str) -> Iterator[None]:
     """The library with one factor of the model changed."""
     from mfsearch.allocation.cost_aware import CostAware
+    from mfsearch.allocation.features import Features
     from mfsearch.fidelities.tabular import TabularEvaluation
     from mfsearch.surrogate.fit import Prior
 
     original, pair, deterministic = Prior.__init__, CostAware._pair, TabularEvaluation.deterministic
+    sizes = Features._sizes
 
     def altered(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         original(self, *args, **kwargs)
@@ -61,11 +67,17 @@ def changed(factor: str) -> Iterator[None]:
             if name == "kernel.log_outlook_lengthscale" and factor in ("no outlook", "no distance in outlook"):
                 self._mean[here], self._sd[here] = 8.0, 1e-4
             if name in ("kernel.log_score_variance", "kernel.log_encoding_variance") and factor == "no outlook":
-                self._mean[here][1:] += np.log(5.0)
+                self._mean[here][1:] -= np.log(0.16)
                 self._sd[here][1:] = 1.0
+            if factor == "no counts of the whole" and name == "kernel.log_structure_variance":
+                self._mean[here], self._sd[here] = -12.0, 1e-4
+            if factor == "no counts of the whole" and name == "kernel.log_encoding_variance":
+                self._mean[here][:1] += np.log(2.0)
             offset += shape.numel()
 
     Prior.__init__ = altered  # type: ignore[method-assign]
+    if factor == "sizes as they are":
+        Features._sizes = lambda self, rung, *_: {column: None for column in np.flatnonzero(rung.capacity)}  # type: ignore[method-assign]
     if factor == "no pairs":
         CostAware._pair = staticmethod(lambda *_: None)  # type: ignore[method-assign,assignment]
     if factor == "target has noise":
@@ -74,6 +86,7 @@ def changed(factor: str) -> Iterator[None]:
         yield
     finally:
         Prior.__init__, CostAware._pair = original, staticmethod(pair)  # type: ignore[method-assign,assignment]
+        Features._sizes = sizes  # type: ignore[method-assign]
         TabularEvaluation.deterministic = deterministic
 
 
@@ -89,9 +102,11 @@ def one(job: tuple[str, str, float, int]) -> dict[str, object]:
 
     factor, dataset, hours, seed = job
     torch.set_num_threads(1)
-    options: dict[str, int] = {}
+    options: dict[str, Any] = {}
     if factor == "no insurance":
         options = {"insurance": 0}
+    if factor == "early looks up to 12%":
+        options = {"insurance_share": 0.12}
     if factor.startswith("pool"):
         options = {"grow_every": 3 if "third" in factor else 0}
     with changed(factor):
