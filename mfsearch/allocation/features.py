@@ -19,7 +19,6 @@ REFERENCE = 100
 _TAIL = 4.0
 """Normal scores are clipped here: a proxy that explodes must not leave the range in which the kernel was fitted."""
 
-
 _EXPLAINED = 0.5  # of a size's variance, out of sample: what a network is made of decides how large it is
 _ENOUGH = 40  # scores from which that can be told
 _STRAY = 3 * 1.4826  # median absolute deviations: three standard deviations of a normal, whatever a few outliers do
@@ -94,13 +93,14 @@ class Imputation:
 class Size:
     """A size, as far as the encoding bears it out: what a network is made of decides how large it is.
 
-    Ridge regression on the encoding, with the ridge that is best where each architecture is left out in turn (which has a closed
-    form). A score that strays from its prediction by more than three standard deviations is not believed: the prediction stands
-    for it.
+    Ridge regression on the encoding, of the scores or of their normal scores (sizes add up over the parts of some networks and
+    multiply in others), with the scale and the ridge that are best where each architecture is left out in turn, which has a closed
+    form (Golub, Heath and Wahba, Technometrics 1979). A score that strays from its prediction by more than three standard
+    deviations is not believed: the prediction stands for it.
 
     Args:
         encodings: n x d.
-        scores: n, at least two, on the scale on which they are predicted.
+        scores: n, at least two, in the score's own unit.
         normal: Their normal scores, n.
         scale: From the one to the other, for any number of them.
 
@@ -110,20 +110,22 @@ class Size:
     """
 
     def __init__(self, encodings: Vectors, scores: Vectors, normal: Vectors, scale: Callable[[Vectors], Vectors]) -> None:
-        self._scale, constant, centre = scale, float(scores.mean()), encodings.mean(0)
-        spread = scores - constant
+        centre = encodings.mean(0)
         basis, singular, axes = np.linalg.svd(encodings - centre, full_matrices=False)
         lowest = np.inf
-        for ridge in _RIDGES:
-            shrinkage = singular**2 / (singular**2 + ridge)
-            leverage = (basis**2) @ shrinkage + 1 / len(scores)
-            residual = spread - basis @ (shrinkage * (basis.T @ spread))
-            strays = normal - self._scale(scores - residual / np.maximum(1 - leverage, 1e-6))
-            if (error := float(np.mean(strays**2))) < lowest:
-                lowest, self._most = error, _STRAY * float(np.median(np.abs(strays)))
-                self._weights = axes.T @ (singular / (singular**2 + ridge) * (basis.T @ spread))
+        for values, to_normal in ((scores, scale), (normal, _clipped)):
+            mean = float(values.mean())
+            coordinates = basis.T @ (values - mean)
+            for ridge in _RIDGES:
+                shrinkage = singular**2 / (singular**2 + ridge)
+                leverage = (basis**2) @ shrinkage + 1 / len(values)
+                residual = values - mean - basis @ (shrinkage * coordinates)
+                strays = normal - to_normal(values - residual / np.maximum(1 - leverage, 1e-6))
+                if (error := float(np.mean(strays**2))) < lowest:
+                    lowest, self._most, self._scale = error, _STRAY * float(np.median(np.abs(strays))), to_normal
+                    self._weights = axes.T @ (singular / (singular**2 + ridge) * coordinates)
+                    self._constant = mean - float(centre @ self._weights)
         self.explained = 1 - lowest / float(normal.var()) if normal.any() else 1.0
-        self._constant = constant - float(centre @ self._weights)
 
     def __call__(self, encodings: Vectors, normal: Vectors) -> Vectors:
         """Sizes of n architectures, n, from their encodings, n x d, and normal scores, n."""
@@ -189,7 +191,7 @@ class Features:
         """Columns of a score rung that measure size; None where there are too few scores yet to predict them.
 
         A column that does not follow from the encoding is none: it would only add noise to the mean at the target, where hardly any
-        data correct it. Sizes add up over the parts of some networks and multiply in others: the better scale is taken.
+        data correct it.
         """
         if not any(rung.capacity):
             return {}
@@ -201,11 +203,14 @@ class Features:
                 found[column] = None
                 continue
             X, z = encodings[there], normal[there, column]
-            sizes = [Size(X, reference[there, column], z, maps[column]), Size(X, z, z, lambda z: np.clip(z, -_TAIL, _TAIL))]
-            best = max(sizes, key=lambda size: size.explained)
-            if best.explained >= _EXPLAINED:
-                found[column] = best
+            size = Size(X, reference[there, column], z, maps[column])
+            if size.explained >= _EXPLAINED:
+                found[column] = size
         return found
+
+
+def _clipped(normal: Vectors) -> Vectors:
+    return np.clip(normal, -_TAIL, _TAIL)
 
 
 def _normal(maps: Sequence[NormalScore], raw: NDArray[np.float64]) -> NDArray[np.float64]:

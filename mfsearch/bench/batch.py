@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
@@ -28,6 +27,7 @@ from mfsearch.bench.trace import about, described, read, to_table, write
 from mfsearch.build import build_problem
 from mfsearch.config import Component, StudyConfig
 from mfsearch.errors import ConfigError, InterruptedSearchError, MfsearchError, SearchFailedError
+from mfsearch.interrupts import interruptible
 from mfsearch.problems.base import Problem
 from mfsearch.study import Rule
 from mfsearch.units import format_seconds
@@ -140,7 +140,7 @@ def _run_missing(
     # Always in processes of their own, even one by one: what numpy and torch do with one thread from their start on is the same
     # everywhere, and no run sees what another left in a library's global state.
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), _interruptible():
+    with _one_thread_each(), interruptible():
         pool = ProcessPoolExecutor(min(jobs, len(missing)), context, _begin)
         try:
             futures: dict[Future[str], tuple[Method, int]] = {}
@@ -234,19 +234,3 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end a batch in order, also where a shell that put it into the background had Ctrl-C ignored."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signals = [signal.SIGINT, signal.SIGTERM] if threading.current_thread() is threading.main_thread() else []
-    before = {number: signal.signal(number, stop) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import datetime
 import re
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from mfsearch.budget import parse_budget
 from mfsearch.build import build_device, build_executor, build_policy, build_problem, has_gpu
 from mfsearch.config import StudyConfig
 from mfsearch.errors import BudgetError, InterruptedSearchError, MfsearchError, SearchFailedError
+from mfsearch.interrupts import interruptible
 from mfsearch.problems.base import Problem
 from mfsearch.records import Recommendation
 from mfsearch.report.export import export
@@ -220,20 +218,10 @@ def _stoppable(name: str) -> Iterator[None]:
     Raises:
         InterruptedSearchError: If one came.
     """
-    came: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    signals = [signal.SIGINT, signal.SIGTERM] if threading.current_thread() is threading.main_thread() else []
-    before = {number: signal.signal(number, stop) for number in signals}
-    try:
-        yield
-    except (KeyboardInterrupt, MfsearchError) as error:
-        if came or isinstance(error, KeyboardInterrupt):
-            raise InterruptedSearchError(f"interrupted; everything is saved. Go on with: mfsearch resume {name}") from None
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with interruptible() as came:
+        try:
+            yield
+        except (KeyboardInterrupt, MfsearchError) as error:
+            if came or isinstance(error, KeyboardInterrupt):
+                raise InterruptedSearchError(f"interrupted; everything is saved. Go on with: mfsearch resume {name}") from None
+            raise

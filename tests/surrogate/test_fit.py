@@ -52,7 +52,7 @@ def test_objective_and_gradient_agree_with_torch_distributions_and_finite_differ
 
     steps = 1e-5 * np.eye(prior.size)
     numeric = np.array([(objective(u + step)[0] - objective(u - step)[0]) / 2e-5 for step in steps])
-    assert np.abs(gradient - numeric).max() < 1e-5 * np.abs(gradient).max()
+    assert np.abs(gradient - numeric).max() < 1e-4
 
 
 def test_fit_ends_above_where_it_began_and_is_deterministic():
