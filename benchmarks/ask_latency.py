@@ -184,7 +184,7 @@ def ours(data: Sample) -> dict[str, tuple[float, float]]:
 
 def inputs_of(state: State, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
     """Inputs in the unit cube without the fidelity, n x d."""
-    X = Features(state, {})(architectures)
+    X = Features(state)(architectures)
     scores = slice(X.shape[1] - 2 * len(SCORES), X.shape[1] - len(SCORES))
     X[:, scores] = X[:, scores] / 8 + 0.5  # normal scores lie in [-4, 4]
     return X

@@ -59,7 +59,7 @@ def coverage(problem: Problem, low: int, high: int, seed: int) -> tuple[float, f
     )
     held_out = order[low + high :][:HELD_OUT]
     with one_thread():
-        _, lowest, highest = Belief(state, {}).intervals(held_out, 1)
+        _, lowest, highest = Belief(state).intervals(held_out, 1)
     truth = np.array([problem.oracle.truth(a) for a in held_out])
     hit, better = (lowest <= truth) & (truth <= highest), truth >= np.median(truth)
     return float(hit.mean()), float(hit[better].mean())

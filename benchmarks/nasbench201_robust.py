@@ -235,7 +235,7 @@ def one(variant: str, seed: int) -> Row:
         "processor_seconds": time.process_time() - began,
     }
     if isinstance(policy, CostAware):
-        belief = Belief(view(study.state, study.space, ladder), {})
+        belief = Belief(view(study.state, study.space, ladder))
         row |= {
             "low_last_paid_after_target_runs": watch.last[0] if watch.last else None,
             "low_last_paid_at_spent_share": watch.last[1] / study.ledger.total if watch.last else None,

@@ -16,7 +16,7 @@ import mfsearch
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.allocation.cost_aware import CostAware
 from mfsearch.allocation.recommendation import recommend
-from mfsearch.allocation.view import view
+from mfsearch.allocation.view import Views
 from mfsearch.budget import Ledger, budget_seconds
 from mfsearch.errors import BudgetError, ConfigError, SearchFailedError, StudyError
 from mfsearch.execution.base import AbstractExecutor, Job, ended
@@ -96,6 +96,7 @@ class Study:
     ) -> None:
         self.space = space
         self.ladder = ladder if isinstance(ladder, FidelityLadder) else FidelityLadder(ladder)
+        self._views = Views(self.space, self.ladder)
         self.policy = policy or CostAware()
         self.store = store or EventStore()
         self.executor = executor or SerialExecutor()
@@ -296,7 +297,7 @@ class Study:
         self._write(EventKind.JUDGED, {"architecture": architecture.key, "figures": dict(figures)})
 
     def _view(self) -> State:
-        return view(self.state, self.space, self.ladder)
+        return self._views(self.state)
 
     def _repeats(self, n: int) -> list[EvaluationQuery]:
         chosen = [query for query in self.state.requeued if self._view().affordable(query.architecture, query.rung)][:n]

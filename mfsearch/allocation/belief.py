@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from torch import Tensor
 from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State
 from mfsearch.allocation.features import Features
+from mfsearch.allocation.kept import Kept, Pool
 from mfsearch.records import Architecture, EvaluationQuery, Json, Status
-from mfsearch.surrogate.cokriging import SMALLEST_VARIANCE, CokrigingModel
+from mfsearch.surrogate.cokriging import CHUNK, SMALLEST_VARIANCE, CokrigingModel
 from mfsearch.surrogate.data import TrainingData
 from mfsearch.surrogate.fit import fit_cokriging, fit_outlook, usable
 from mfsearch.surrogate.warp import Scaling, ValueWarp
@@ -24,10 +25,30 @@ from mfsearch.surrogate.warp import Scaling, ValueWarp
 _ALWAYS = 12  # observations up to which the hyper-parameters are fitted at every step
 _GROWTH = 1.15  # after that they are fitted anew whenever the data have grown by this factor
 _ENOUGH = 6  # target observations from which a level can be called useless
-_POOL = 100  # lists from this length on are taken for pools, whose figures are asked for again
+_OFTEN = 100  # lists from this length on are remembered within a decision, which asks for their figures again
 _INTERVAL = 1.959964  # two-sided 95% of a normal
 
 Vector = NDArray[np.float64]
+Places = Sequence[int] | NDArray[np.intp]
+
+
+@dataclass(eq=False)
+class _Long:
+    """A list of architectures in this decision.
+
+    Attributes:
+        architectures: The very list.
+        pool: What earlier decisions left of it.
+        inputs: n x d, with the outlook.
+        figures: Mean and variance at a level, until the model changes.
+        shared: The kernel's k_0 of training points and chunks of the pool, and the hyper-parameters that it depends on.
+    """
+
+    architectures: Sequence[Architecture]
+    pool: Pool | None
+    inputs: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    figures: dict[int, tuple[Vector, Vector]] = field(default_factory=dict)
+    shared: tuple[tuple[bytes, ...], list[Tensor]] | None = None
 
 
 class Belief:
@@ -35,7 +56,7 @@ class Belief:
 
     Args:
         state: What is known; it must hold at least one usable observation.
-        cache: Encodings by key, kept by the caller.
+        kept: What earlier decisions left in this process; it belongs to one space.
         fit: False takes the remembered hyper-parameters where there are any.
 
     Attributes:
@@ -43,13 +64,12 @@ class Belief:
         memory: What makes the next step start where this one ended; JSON.
     """
 
-    def __init__(self, state: State, cache: dict[str, NDArray[np.float64]], fit: bool = True) -> None:
+    def __init__(self, state: State, kept: Kept | None = None, fit: bool = True) -> None:
         self._state = state
-        self._features = Features(state, cache)
+        self._features = Features(state, kept)
         self._outlook: CokrigingModel | None = None
         self._outlooks: dict[str, float] = {}
-        self._stacked: list[tuple[Sequence[Architecture], NDArray[np.float64]]] = []
-        self._predicted: list[tuple[Sequence[Architecture], int, Vector, Vector]] = []
+        self._long: list[_Long] = []
         levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
         done = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
         level = np.array([levels[o.query.rung] for o in done])
@@ -60,6 +80,7 @@ class Belief:
         noise = np.array([np.nan if o.noise is None else o.noise for o in done], dtype=np.float64)
         observed = [o.query.architecture for o in done]
         inputs = self._features(observed)
+        self._observed, self._by_level = torch.from_numpy(inputs), torch.from_numpy(np.argsort(level, kind="stable"))
         data = TrainingData(
             torch.from_numpy(np.c_[inputs, level]),
             torch.from_numpy(self._scale.forward(values, level))[:, None],
@@ -71,7 +92,7 @@ class Belief:
         noisy = state.ladder.target.seeds > 1
         if saturating and len(levels) > 1 and shared[0]:
             self._outlook = fit_outlook(data, blocks, start)
-            expected = self._expected(observed, inputs, self._outlook)
+            expected = self._expected(observed, inputs)
             blocks, data = blocks.with_outlook(), replace(data, X=torch.from_numpy(np.c_[inputs, expected, level]))
         fitted_at = state.memory.get("fitted_at", 0)
         fitted_at = fitted_at if isinstance(fitted_at, int) else 0
@@ -97,9 +118,11 @@ class Belief:
         )
         self.assume(state.pending)
 
-    def inputs(self, architectures: Sequence[Architecture], level: int) -> Tensor:
-        """Model inputs of n architectures at a level, n x (d+1)."""
-        return self._stack(architectures, np.full(len(architectures), level))
+    def inputs(self, architectures: Sequence[Architecture], level: int, among: Places | None = None) -> Tensor:
+        """Model inputs at a level of n architectures, or of those at some places of a list, n x (d+1)."""
+        rows = self._encoded(architectures)
+        rows = rows if among is None else rows[among]
+        return torch.from_numpy(np.c_[rows, np.full(len(rows), float(level))])
 
     def mean_variance(self, architectures: Sequence[Architecture], level: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Posterior mean and variance of what is sought at a level, n each.
@@ -116,17 +139,24 @@ class Belief:
     def realised(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Values observed at a deterministic target, n; NaN where there is none."""
         known = self._realised or {}
+        if len(architectures) >= _OFTEN and (pool := self._remembered(architectures).pool) is not None:
+            figures = np.full(len(architectures), np.nan)
+            for key, value in known.items():
+                if (place := pool.places.get(key)) is not None:
+                    figures[place] = value
+            return figures
         return np.array([known.get(a.key, np.nan) for a in architectures], dtype=np.float64)
 
-    def gradient(self, architectures: Sequence[Architecture]) -> DiscreteKnowledgeGradient:
-        """The knowledge gradient with these architectures as likely optima."""
+    def gradient(self, architectures: Sequence[Architecture], among: Places | None = None) -> DiscreteKnowledgeGradient:
+        """The knowledge gradient with these architectures, or those at some places of the list, as likely optima."""
         level = len(self._levels) - 1
-        realised = None if self._realised is None else torch.from_numpy(self.realised(architectures))
-        return DiscreteKnowledgeGradient(self.model, self.inputs(architectures, level), realised=realised)
+        likely = architectures if among is None else [architectures[i] for i in among]
+        realised = None if self._realised is None else torch.from_numpy(self.realised(likely))
+        return DiscreteKnowledgeGradient(self.model, self.inputs(architectures, level, among), realised=realised)
 
-    def upper(self, architectures: Sequence[Architecture], level: int) -> NDArray[np.float64]:
+    def upper(self, architectures: Sequence[Architecture], level: int, among: Places | None = None) -> NDArray[np.float64]:
         """Mean plus one standard deviation at a level, n; what all share in uncertainty is left out."""
-        mean, variance = self._posterior(architectures, level)
+        mean, variance = self._posterior(architectures, level, among)
         bound: NDArray[np.float64] = mean + np.sqrt(np.maximum(variance - variance.min(), 0.0) if level else variance)
         return bound
 
@@ -170,19 +200,22 @@ class Belief:
         z = distance / spread
         return np.asarray(distance * ndtr(z) + spread * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
 
-    def gains(self, acquisition: AcquisitionFunction, architectures: Sequence[Architecture], level: int) -> NDArray[np.float64]:
-        """An acquisition function's figures for n architectures at a level, n."""
+    def gains(
+        self, acquisition: AcquisitionFunction, architectures: Sequence[Architecture], level: int, among: Places | None = None
+    ) -> NDArray[np.float64]:
+        """An acquisition function's figures at a level for n architectures, or those at some places of the list, n."""
         with torch.no_grad():
-            gains: NDArray[np.float64] = acquisition(self.inputs(architectures, level).unsqueeze(1)).numpy()
+            gains: NDArray[np.float64] = acquisition(self.inputs(architectures, level, among).unsqueeze(1)).numpy()
         return gains
 
     def assume(self, queries: Sequence[EvaluationQuery]) -> None:
         """Condition on queries as if they came out as expected: their uncertainty goes, the mean stays."""
         if queries:
-            X = self._stack([q.architecture for q in queries], np.array([self._levels[q.rung] for q in queries]))
+            X = torch.cat([self.inputs([q.architecture], self._levels[q.rung]) for q in queries])
             mean, _ = self.model.mean_variance(X)
             self.model = self.model.condition_on_observations(X, mean[:, None])
-            self._predicted.clear()
+            for long in self._long:
+                long.figures.clear()
 
     def shown(self, architecture: Architecture, level: int) -> tuple[float, tuple[float, float]]:
         """Posterior median and 95% interval in the objective's unit and the user's orientation."""
@@ -197,40 +230,88 @@ class Belief:
         figures = np.stack([mean, mean - spread, mean + spread])
         return np.stack([self._scale.backward(row, np.full(len(row), level)) for row in figures])
 
-    def _stack(self, architectures: Sequence[Architecture], levels: NDArray[np.int_]) -> Tensor:
-        return torch.from_numpy(np.c_[self._encoded(architectures), levels.astype(np.float64)])
-
     def _encoded(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
-        """Inputs without the level; remembered for the very list that was given, which one decision asks for many times."""
-        for known, inputs in self._stacked:
-            if known is architectures:
-                return inputs
+        """Inputs without the level."""
+        if len(architectures) >= _OFTEN:
+            return self._remembered(architectures).inputs
         inputs = self._features(architectures)
-        if self._outlook is not None:
-            inputs = np.c_[inputs, self._expected(architectures, inputs, self._outlook)]
-        if len(architectures) >= _POOL:
-            self._stacked.append((architectures, inputs))
-        return inputs
+        return inputs if self._outlook is None else np.c_[inputs, self._expected(architectures, inputs)]
 
-    def _expected(
-        self, architectures: Sequence[Architecture], inputs: NDArray[np.float64], outlook: CokrigingModel
-    ) -> NDArray[np.float64]:
+    def _remembered(self, architectures: Sequence[Architecture]) -> _Long:
+        """The very list that was given, which one decision asks for many times."""
+        for long in self._long:
+            if long.architectures is architectures:
+                return long
+        long = _Long(architectures, self._features.pool(architectures))
+        long.inputs = self._features(architectures) if long.pool is None else long.pool.inputs
+        if self._outlook is not None:
+            expected = self._expected(architectures, long.inputs) if long.pool is None else self._expected_of(long, long.pool)
+            long.inputs = np.c_[long.inputs, expected]
+        self._long.append(long)
+        return long
+
+    def _expected(self, architectures: Sequence[Architecture], inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """The outlook of n architectures, n. Each is computed once: rounding would make two inputs of what is one."""
+        assert self._outlook is not None
+        pools = [(long.pool.places, long.inputs[:, -1]) for long in self._long if long.pool is not None]
+        for a in architectures:
+            for places, column in pools:
+                if a.key not in self._outlooks and a.key in places:
+                    self._outlooks[a.key] = float(column[places[a.key]])
         new = [i for i, a in enumerate(architectures) if a.key not in self._outlooks]
         if new:
-            lowest = torch.from_numpy(np.c_[inputs[new], np.zeros(len(new))])
-            self._outlooks.update(zip((architectures[i].key for i in new), outlook.mean(lowest).tolist(), strict=True))
+            found = self._outlook.mean(torch.from_numpy(np.c_[inputs[new], np.zeros(len(new))])).tolist()
+            self._outlooks.update(zip((architectures[i].key for i in new), found, strict=True))
         return np.array([self._outlooks[a.key] for a in architectures])
 
-    def _posterior(self, architectures: Sequence[Architecture], level: int) -> tuple[Vector, Vector]:
-        """Mean and variance of the function without noise; remembered likewise, until the model changes."""
-        for known, at, mean, variance in self._predicted:
-            if known is architectures and at == level:
-                return mean, variance
-        mean, variance = (figure.numpy() for figure in self.model.mean_variance(self.inputs(architectures, level)))
-        if len(architectures) >= _POOL:
-            self._predicted.append((architectures, level, mean, variance))
-        return mean, variance
+    def _expected_of(self, long: _Long, pool: Pool) -> NDArray[np.float64]:
+        """The same of a whole pool, n; of those that have one already, theirs."""
+        assert self._outlook is not None
+        X = torch.from_numpy(np.c_[pool.inputs, np.zeros(len(pool.inputs))])
+        found: NDArray[np.float64] = self._outlook.mean(X, self._lowest(long, self._outlook)).numpy()
+        for key, value in self._outlooks.items():
+            if (place := pool.places.get(key)) is not None:
+                found[place] = value
+        return found
+
+    def _posterior(self, architectures: Sequence[Architecture], level: int, among: Places | None = None) -> tuple[Vector, Vector]:
+        """Mean and variance of the function without noise; of a whole list remembered likewise, until the model changes."""
+        if len(architectures) < _OFTEN:
+            mean, variance = self.model.mean_variance(self.inputs(architectures, level, among))
+            return mean.numpy(), variance.numpy()
+        long = self._remembered(architectures)
+        if among is None and level in long.figures:
+            return long.figures[level]
+        lowest = self._lowest(long, self.model)
+        if lowest is not None and among is not None:
+            lowest = list(torch.split(torch.cat(lowest, -1)[:, torch.from_numpy(np.asarray(among))], CHUNK, -1))
+        mean, variance = self.model.mean_variance(self.inputs(architectures, level, among), lowest)
+        if among is None:
+            long.figures[level] = mean.numpy(), variance.numpy()
+        return mean.numpy(), variance.numpy()
+
+    def _lowest(self, long: _Long, model: CokrigingModel) -> list[Tensor] | None:
+        """The kernel's k_0 of a model's training points and each chunk of a pool, where it is kept."""
+        if long.pool is None:
+            return None
+        kernel = model.parameters_of.kernel
+        if long.shared is None or long.shared[0] != kernel.marks(0):
+            with torch.no_grad():
+                found = long.pool.lowest(kernel, self._observed)
+            if found is None:
+                return None
+            long.shared = kernel.marks(0), [chunk[self._by_level] for chunk in found]
+        _, shared = long.shared
+        # The outlook's points are the first of these, evaluations that are only assumed come behind them.
+        rows = len(model.train_X)
+        if rows > len(shared[0]):
+            assumed = model.train_X[len(shared[0]) :, : self._observed.shape[1]]
+            chunks = torch.split(torch.from_numpy(long.pool.inputs), CHUNK)
+            with torch.no_grad():
+                more = [kernel.component(0, assumed, chunk) for chunk in chunks]
+            shared = [torch.cat(parts) for parts in zip(shared, more, strict=True)]
+            long.shared = kernel.marks(0), shared
+        return [chunk[:rows] for chunk in shared]
 
 
 class _Scale:

@@ -28,6 +28,7 @@ from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.allocation.candidates import around
 from mfsearch.allocation.features import Features, scored_by_all
 from mfsearch.allocation.history import Runs, queries
+from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.options import at_least
 from mfsearch.allocation.proxies import first_scores
 from mfsearch.errors import ConfigError
@@ -65,7 +66,7 @@ class BoTorchMES(AbstractPolicy):
         at_least(self.name, 1, pool=pool, low=low, candidates=candidates)
         at_least(self.name, 0, high=high)
         self.pool, self.low, self.high, self.candidates = pool, low, high, candidates
-        self._encodings: dict[str, NDArray[np.float64]] = {}
+        self._kept = Kept()
 
     def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
         """Scores of the pool, a random design, then the most information about the maximum per second."""
@@ -100,7 +101,7 @@ class BoTorchMES(AbstractPolicy):
             return self._informed(state, runs, n, rng)
 
     def _informed(self, state: State, runs: Sequence[Runs], n: int, rng: np.random.Generator) -> Proposal:
-        inputs = _Inputs(Features(state, self._encodings), len(runs))
+        inputs = _Inputs(Features(state, self._kept), len(runs))
         model, memory = _fitted(state, runs, inputs)
         members = self._candidates(state, runs, rng)
         upper = _upper(model, inputs(members, len(runs) - 1))

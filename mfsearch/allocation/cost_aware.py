@@ -18,7 +18,8 @@ from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
-from mfsearch.allocation.features import REFERENCE, scored_by_all
+from mfsearch.allocation.features import REFERENCE, first_scored, scored_by_all
+from mfsearch.allocation.kept import Kept
 from mfsearch.errors import ConfigError
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
@@ -82,7 +83,7 @@ class CostAware(AbstractPolicy):
         self.reserve, self.useless = reserve, useless
         self.grow_every, self.grow_share, self.grow_from, self.grow_by = grow_every, grow_share, grow_from, grow_by
         self.insurance, self.insurance_share = insurance, insurance_share
-        self._encodings: dict[str, NDArray[np.float64]] = {}
+        self._kept = Kept()
 
     def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
         """First scores at random, then evaluations at random, then growth of the pool and knowledge gradient by turns."""
@@ -94,7 +95,7 @@ class CostAware(AbstractPolicy):
             return Proposal(initial, state.memory, "first evaluations, at random")
         if not done:
             return Proposal(reason="nothing is known, and no random evaluation is affordable")
-        belief = Belief(state, self._encodings)
+        belief = Belief(state, self._kept)
         memory: dict[str, Json] = {**state.memory, **belief.memory, "useless": self._found_useless(state, belief)}
         members = pool(state, belief, rng)
         if growth := self._growth(state, belief, members, done):
@@ -132,7 +133,7 @@ class CostAware(AbstractPolicy):
 
     def _beginning(self, state: State) -> int:
         """Number of random evaluations: fewer where they would eat up a small budget, but two."""
-        known = list(scored_by_all(state).values())[:REFERENCE]
+        known = first_scored(state, REFERENCE)
         if not known:
             return self.initial
         rung = state.ladder.evaluations[0].name
@@ -204,24 +205,23 @@ class CostAware(AbstractPolicy):
         by_promise = np.argsort(-belief.promise(members), kind="stable")
         reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
         likely = np.sort(by_promise[:_LIKELY])
-        considered = [members[i] for i in likely]
-        gradient = belief.gradient([members[i] for i in reference])
+        gradient = belief.gradient(members, reference)
         best: EvaluationQuery | None = None
         worth: dict[str, float] = {}
         for level, rung in enumerate(state.ladder.levels):
             if rung.kind != "evaluation" or (level < last and belief.useless(level, self.useless)):
                 continue
-            order = by_mean if level == last else likely[np.argsort(-belief.upper(considered, level), kind="stable")]
+            order = by_mean if level == last else likely[np.argsort(-belief.upper(members, level, likely), kind="stable")]
             found = open(level, order, 60 if level == last else 400, free if level == last else free - kept)
             if not found:
                 continue
-            gains = belief.gains(gradient, [members[i] for i in found], level)
+            gains = belief.gains(gradient, members, level, found)
             query = self._query(gains, members, found, level, state, "most information about the optimum per second")
             worth[rung.name] = float(query.why["gain_per_second"])  # type: ignore[arg-type]
             if best is None or worth[rung.name] > worth[best.rung]:
                 best = query
         if best is not None and best.rung != target and at_target and not self._at_target(state, chosen):
-            pair = self._pair(state, belief, gradient, [members[i] for i in at_target], free)
+            pair = self._pair(state, belief, gradient, members, at_target, free)
             if pair is not None:
                 worth[target] = float(pair.why["gain_per_second"])  # type: ignore[arg-type]
                 best = pair if worth[target] > worth[best.rung] else best
@@ -231,20 +231,25 @@ class CostAware(AbstractPolicy):
 
     @staticmethod
     def _pair(
-        state: State, belief: Belief, gradient: DiscreteKnowledgeGradient, members: list[Architecture], free: float
+        state: State,
+        belief: Belief,
+        gradient: DiscreteKnowledgeGradient,
+        members: list[Architecture],
+        places: list[int],
+        free: float,
     ) -> EvaluationQuery | None:
-        """The first run at the target, judged together with a second one; members are best first.
+        """The first run at the target, judged together with a second one; of members at some places, best first.
 
         Alone it tells where the level lies and not which architecture is the best, so that no gain of its own ever pays for it.
         """
         rung = state.ladder.target.name
-        first, last = members[0], len(state.ladder.levels) - 1
-        costs = np.array([state.cost(first, rung) + state.cost(a, rung) for a in members[1:]])
+        first, last = members[places[0]], len(state.ladder.levels) - 1
+        costs = np.array([state.cost(first, rung) + state.cost(members[i], rung) for i in places[1:]])
         open = np.flatnonzero(costs <= free)
         if not len(open):
             return None
         gradient.set_X_pending(belief.inputs([first], last))
-        gains = belief.gains(gradient, [members[1 + i] for i in open], last)
+        gains = belief.gains(gradient, members, last, [places[1 + i] for i in open])
         gradient.set_X_pending(None)
         place = int(np.argmax(gains / costs[open]))
         gain, cost = float(gains[place]), float(costs[open][place])

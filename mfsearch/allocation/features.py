@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mfsearch.allocation.base import State
+from mfsearch.allocation.kept import LONG, Kept, Pool
 from mfsearch.fidelities.base import AbstractScore
 from mfsearch.records import Architecture
 from mfsearch.surrogate.data import InputBlocks
@@ -86,7 +88,7 @@ class Imputation:
             if not pattern.all():
                 rows = (gaps == pattern).all(1)
                 weights = np.linalg.solve(self._moments[np.ix_(~pattern, ~pattern)], self._moments[np.ix_(~pattern, pattern)])
-                filled[np.ix_(rows, pattern)] = normal[np.ix_(rows, ~pattern)] @ weights
+                filled[np.ix_(rows, pattern)] = _product(normal[np.ix_(rows, ~pattern)], weights)
         return filled
 
 
@@ -129,8 +131,11 @@ class Size:
 
     def __call__(self, encodings: Vectors, normal: Vectors) -> Vectors:
         """Sizes of n architectures, n, from their encodings, n x d, and normal scores, n."""
-        predicted = self._scale(self._constant + encodings @ self._weights)
+        predicted = self._scale(self._constant + _product(encodings, self._weights[:, None])[:, 0])
         return np.where(np.abs(normal - predicted) <= self._most, normal, predicted)
+
+
+_Learned = tuple[list[list[NormalScore]], list[Imputation], list[dict[int, Size | None]]]
 
 
 class Features:
@@ -138,28 +143,55 @@ class Features:
 
     Args:
         state: Gives space, ladder and bought scores.
-        cache: Encodings by key, kept by the caller: they never change.
+        kept: What earlier decisions left; it belongs to one space.
     """
 
-    def __init__(self, state: State, cache: dict[str, NDArray[np.float64]]) -> None:
+    def __init__(self, state: State, kept: Kept | None = None) -> None:
         self._state = state
-        self._cache = cache
+        self._kept = kept or Kept()
         self._rungs = [(rung, state.scores.get(rung.name, {})) for rung in state.ladder.inputs]
-        references = [_raw(list(known.values())[:REFERENCE], len(rung.columns)) for rung, known in self._rungs]
-        self._maps = [[NormalScore(column) for column in reference.T] for reference in references]
-        normal = [_normal(maps, reference) for maps, reference in zip(self._maps, references, strict=True)]
-        self._fills = [Imputation(reference) for reference in normal]
+        first = [(rung.name, tuple(islice(known.items(), REFERENCE))) for rung, known in self._rungs]
+        before, learned = self._kept.learned
+        if before != first or learned is None:
+            learned = self._learn()
+            self._kept.learned = (first, learned)
+        self._learned = learned
+        self._maps, self._fills, self._size = learned
         trusted = [rises for rung, _ in self._rungs for rises in rung.trusted]
-        self._size = [
-            self._sizes(rung, known, reference, scores, maps)
-            for (rung, known), reference, scores, maps in zip(self._rungs, references, normal, self._maps, strict=True)
-        ]
         self.blocks = InputBlocks.from_layout(
             state.space.layout, trusted, indicators=len(trusted), sizes=sum(len(sizes) for sizes in self._size)
         )
 
+    def _learn(self) -> _Learned:
+        references = [_raw(list(known.values())[:REFERENCE], len(rung.columns)) for rung, known in self._rungs]
+        maps = [[NormalScore(column) for column in reference.T] for reference in references]
+        normal = [_normal(own, reference) for own, reference in zip(maps, references, strict=True)]
+        sizes = [
+            self._sizes(rung, known, reference, scores, own)
+            for (rung, known), reference, scores, own in zip(self._rungs, references, normal, maps, strict=True)
+        ]
+        return maps, [Imputation(reference) for reference in normal], sizes
+
+    def pool(self, architectures: Sequence[Architecture]) -> Pool | None:
+        """A long list of architectures with its inputs, kept from decision to decision.
+
+        None for a short one, and where scores of some of them may still come, and change their inputs.
+        """
+        if len(architectures) < LONG:
+            return None
+        keys = [a.key for a in architectures]
+        if any(known and not all(key in known for key in keys) for _, known in self._rungs):
+            return None
+        found = self._kept.find(self._learned, keys)
+        if found is None:
+            found = Pool(keys, self(architectures))
+            self._kept.add(self._learned, found)
+        elif (more := len(found.keys)) < len(keys):
+            found.extend(keys[more:], self(architectures[more:]))
+        return found
+
     def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
-        """Inputs of n architectures, n x d."""
+        """Inputs of n architectures, n x d; each row the same in whatever company."""
         encodings = self._encoded(architectures)
         raws = [_raw([known.get(a.key, ()) for a in architectures], len(rung.columns)) for rung, known in self._rungs]
         filled = [fill(_normal(maps, raw)) for raw, maps, fill in zip(raws, self._maps, self._fills, strict=True)]
@@ -173,12 +205,13 @@ class Features:
 
     def _encoded(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """The space's encodings of n architectures, n x width."""
-        new = [a for a in {a.key: a for a in architectures}.values() if a.key not in self._cache]
+        cache = self._kept.encodings
+        new = [a for a in {a.key: a for a in architectures}.values() if a.key not in cache]
         if new:
-            self._cache.update(zip((a.key for a in new), self._state.space.encode(new), strict=True))
+            cache.update(zip((a.key for a in new), self._state.space.encode(new), strict=True))
         if not architectures:
             return np.empty((0, self._state.space.layout.width))
-        return np.stack([self._cache[a.key] for a in architectures])
+        return np.stack([cache[a.key] for a in architectures])
 
     def _sizes(
         self,
@@ -209,6 +242,11 @@ class Features:
         return found
 
 
+def _product(rows: Vectors, weights: NDArray[np.floating]) -> Vectors:
+    """Rows @ weights, n x d and d x m, each row rounded the same in whatever company: a product of matrices rounds by their shape."""
+    return np.stack([(rows * column).sum(1) for column in weights.T], axis=1)
+
+
 def _clipped(normal: Vectors) -> Vectors:
     return np.clip(normal, -_TAIL, _TAIL)
 
@@ -226,5 +264,14 @@ def scored_by_all(state: State) -> Mapping[str, Architecture]:
     """The pool: architectures that every input rung has scored, in the order in which they came; all where there is none."""
     if not state.ladder.inputs:
         return state.architectures
+    found = state.architectures
+    for rung in state.ladder.inputs:
+        known = state.scores.get(rung.name, {})
+        found = {key: a for key, a in found.items() if key in known}
+    return found
+
+
+def first_scored(state: State, n: int) -> list[Architecture]:
+    """The first n of them, or as many as there are."""
     rungs = [state.scores.get(rung.name, {}) for rung in state.ladder.inputs]
-    return {key: a for key, a in state.architectures.items() if all(key in known for known in rungs)}
+    return list(islice((a for key, a in state.architectures.items() if all(key in known for known in rungs)), n))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mfsearch.acquisition.expected_improvement import TargetExpectedImprovement
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
@@ -11,6 +10,7 @@ from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
 from mfsearch.allocation.features import scored_by_all
 from mfsearch.allocation.history import Runs, evaluation_rung, queries, through
+from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.options import at_least
 from mfsearch.allocation.proxies import first_scores
 from mfsearch.errors import ConfigError
@@ -36,7 +36,7 @@ class GP(AbstractPolicy):
     def __init__(self, rung: str = "", proxies: bool = False, pool: int = 1000, initial: int = 5) -> None:
         at_least(self.name, 1, pool=pool, initial=initial)
         self.rung, self.proxies, self.pool, self.initial = rung, proxies, pool, initial
-        self._encodings: dict[str, NDArray[np.float64]] = {}
+        self._kept = Kept()
 
     def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
         """Scores where they are used, evaluations at random, then the best expected improvement."""
@@ -56,7 +56,7 @@ class GP(AbstractPolicy):
         if not runs.values:
             return Proposal(reason="waits for the first values" if runs.running else "nothing new is affordable")
         view = through(state, (*(rung.name for rung in inputs), runs.rung))
-        belief = Belief(view, self._encodings)
+        belief = Belief(view, self._kept)
         members = pool(view, belief, rng)
         chosen: list[EvaluationQuery] = []
         while len(chosen) < n:

@@ -25,7 +25,7 @@ def recommend(state: State, rule: str, belief: Belief | None = None) -> Recommen
     done = [o for o in state.observations if o.status is Status.OK]
     if not done:
         return None
-    belief = belief or Belief(state, {}, fit=False)
+    belief = belief or Belief(state, fit=False)
     last = len(state.ladder.levels) - 1
     by_rung = {rung.name: [o for o in done if o.query.rung == rung.name] for rung in state.ladder.evaluations}
     target = state.ladder.target.name

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mfsearch.allocation.base import AbstractPolicy, State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.history import Runs, evaluation_rungs, mean_costs, through
+from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.options import a_share, at_least
 from mfsearch.errors import ConfigError
 from mfsearch.records import Architecture, Json
@@ -35,7 +35,7 @@ class AbstractSchedule(AbstractPolicy):
         if len(rungs) not in (0, 2):
             raise ConfigError(f"policy {self.name}: rungs must be two names, the low rung and the high one; got {list(rungs)}.")
         self.low, self.high, self.beta, self.share, self.rungs = low, high, beta, share, tuple(rungs)
-        self._encodings: dict[str, NDArray[np.float64]] = {}
+        self._kept = Kept()
 
     def pair(self, state: State) -> tuple[Runs, Runs]:
         """History of the low and of the high rung.
@@ -90,7 +90,7 @@ class AbstractSchedule(AbstractPolicy):
     def believe(self, state: State, low: Runs, high: Runs) -> tuple[State, Belief]:
         """The state seen through the two rungs, and the co-kriging posterior in it."""
         view = through(state, (low.rung, high.rung))
-        return view, Belief(view, self._encodings)
+        return view, Belief(view, self._kept)
 
 
 def memory(sizes: tuple[int, int], belief: Belief | None = None) -> dict[str, Json]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mfsearch.allocation.base import AbstractPolicy, State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.cost_aware import CostAware
+from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.recommendation import recommend
-from mfsearch.allocation.view import view
+from mfsearch.allocation.view import Views
 from mfsearch.bench.trace import Row
 from mfsearch.budget import ChargeKind
 from mfsearch.problems.base import Problem
@@ -50,7 +48,8 @@ class Recorder:
         self._problem, self._rule = problem, rule
         self._lends = isinstance(policy, CostAware)
         self._memory: Mapping[str, Json] = {}
-        self._encodings: dict[str, NDArray[np.float64]] = {}
+        self._kept = Kept()
+        self._views = Views(problem.space, problem.ladder)
         self._every, self._stride = CONTINUOUS if problem.space.continuous else LISTED
         self._deciding = 0.0
         self._charges = 0
@@ -86,14 +85,14 @@ class Recorder:
         if done == 0 or (done > self._every and state.ledger.spent < self._due):
             return
         self._due = self._stride * state.ledger.spent
-        seen = view(state, self._problem.space, self._problem.ladder)
+        seen = self._views(state)
         with one_thread():
             found = recommend(seen, self._rule, self._belief(seen))
         self._recommended = None if found is None else found.architecture.key
 
     def _belief(self, seen: State) -> Belief:
         if self._lends and "hyperparameters" in seen.memory:
-            return Belief(seen, self._encodings, fit=False)
-        belief = Belief(replace(seen, memory=self._memory), self._encodings)
+            return Belief(seen, self._kept, fit=False)
+        belief = Belief(replace(seen, memory=self._memory), self._kept)
         self._memory = belief.memory
         return belief

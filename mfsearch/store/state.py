@@ -205,6 +205,8 @@ class StudyState:
             seeds: Rung -> how often one architecture may be evaluated there.
             max_retries: How often a failed evaluation is repeated.
         """
+        if max(seeds.values(), default=1) < 2:
+            return frozenset()
         open = {pair for pair, times in self.runs.items() if times < seeds.get(pair[1], 1)}
         return frozenset(open) - self._closed(max_retries)
 

@@ -8,6 +8,7 @@ is mean(x) + V'w and the posterior covariance K(x, x') - V'V'.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -168,14 +169,17 @@ class CokrigingModel(Model):
             total = (here.square() * variance).sum() + self.noise[level]
             return float((here * target * variance).sum() / (total * (target.square() * variance).sum()).sqrt())
 
-    def project(self, X: Tensor) -> Tensor:
-        """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'."""
+    def project(self, X: Tensor, lowest: Tensor | None = None) -> Tensor:
+        """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'.
+
+        `lowest` is the kernel's k_0(train, X) where the caller has it; X is then q x (d+1).
+        """
         kernel = self.parameters_of.kernel
         if self._factor.ndim > 2:
             whitened: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, X), upper=False)
             return whitened
         flat = X.reshape(-1, X.shape[-1])
-        V: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, flat), upper=False)
+        V: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, flat, lowest=lowest), upper=False)
         return V.reshape(len(V), *X.shape[:-1]).movedim(0, -2)
 
     def posterior(
@@ -208,14 +212,15 @@ class CokrigingModel(Model):
         return learned + self.jitter
 
     @torch.no_grad()
-    def mean_variance(self, X: Tensor) -> tuple[Tensor, Tensor]:
+    def mean_variance(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """Posterior mean and variance of f at X: m x (d+1), each b x m, b the model's batch shape (usually empty).
 
-        Chunked; takes tens of thousands of candidates.
+        Chunked; takes tens of thousands of candidates. `lowest` has the kernel's k_0(train, chunk) of every CHUNK of X where
+        the caller knows them.
         """
         means, variances = [], []
-        for chunk in torch.split(X, CHUNK):
-            V = self.project(chunk)
+        for number, chunk in enumerate(torch.split(X, CHUNK)):
+            V = self.project(chunk, None if lowest is None else lowest[number])
             means.append(self.parameters_of.prior_mean(chunk) + (V.transpose(-1, -2) @ self._whitened).squeeze(-1))
             prior = self.parameters_of.kernel.variance(chunk)
             variances.append((prior - V.square().sum(-2)).clamp_min(SMALLEST_VARIANCE).expand(means[-1].shape))
@@ -225,12 +230,15 @@ class CokrigingModel(Model):
         return torch.cat(means, -1), torch.cat(variances, -1)
 
     @torch.no_grad()
-    def mean(self, X: Tensor) -> Tensor:
-        """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices."""
+    def mean(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> Tensor:
+        """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices. `lowest` as above."""
         weights = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)
         kernel, prior = self.parameters_of.kernel, self.parameters_of.prior_mean
-        parts = [prior(chunk) + (kernel.forward(chunk, self.train_X) @ weights)[:, 0] for chunk in torch.split(X, CHUNK)]
-        return torch.cat(parts)
+        means = []
+        for number, chunk in enumerate(torch.split(X, CHUNK)):
+            covariance = kernel.forward(self.train_X, chunk, lowest=None if lowest is None else lowest[number])
+            means.append(prior(chunk) + (covariance.mT @ weights)[:, 0])
+        return torch.cat(means)
 
     def cross_covariance(self, A: Tensor, B: Tensor) -> Tensor:
         """Posterior covariance between A: ... x a x (d+1) and B: ... x b x (d+1), ... x a x b."""

@@ -66,7 +66,10 @@ def fit_cokriging(
         raise DataError("hyper-parameters taken as they are must be of the same inputs and levels; these are not. Fit again.")
     origin = np.zeros(prior.size)
     if not refit or not len(data):
-        prior.write(origin if given is None else given)
+        if start is None or given is None:
+            prior.write(origin)
+        else:
+            prior.take(start)
         return CokrigingModel(parameters.requires_grad_(False), data)
     if given is None and len(data) > 2 * COARSE:  # a cold start: most of the way is as well gone on a part of the data
         given = _descend(parameters, prior, data.every(len(data) // COARSE), [origin], evaluations)
@@ -94,8 +97,10 @@ def fit_outlook(data: TrainingData, blocks: InputBlocks, start: Mapping[str, Jso
     prior = Prior(parameters, blocks, (True,))
     known = start or {}
     lowest = {name: [] if name in ABOVE else _first(known[name]) for name in prior.names if name in ABOVE or name in known}
-    given = prior.read(lowest)
-    prior.write(np.zeros(prior.size) if given is None else given)
+    if prior.read(lowest) is None:
+        prior.write(np.zeros(prior.size))
+    else:
+        prior.take(lowest)
     return CokrigingModel(parameters.requires_grad_(False), data.lowest())
 
 
@@ -206,6 +211,12 @@ class Prior:
             return None
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).numpy()
         return np.clip((flat - self._mean) / self._sd, -BOUND, BOUND) if np.isfinite(flat).all() else None
+
+    def take(self, values: Mapping[str, Json]) -> None:
+        """Set the hyper-parameters as they are written, to the last bit; only what `read` takes."""
+        with torch.no_grad():
+            for name, parameter in zip(self.names, self.parameters, strict=True):
+                parameter.copy_(torch.as_tensor(values[name], dtype=torch.float64).reshape(parameter.shape))
 
     def write(self, whitened: NDArray[np.float64]) -> None:
         """Set the hyper-parameters from a whitened vector."""

@@ -195,8 +195,26 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
             return own
         return torch.cat([own, self.outlook(x) / self.log_outlook_lengthscale[level - 1].exp()], -1)
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, last_dim_is_batch: bool = False, **params: Any) -> Tensor:
-        """Covariance of x1: ... x n x (d+1) and x2: ... x m x (d+1), ... x n x m; with diag (n = m), ... x n."""
+    def marks(self, level: int) -> tuple[bytes, ...]:
+        """All hyper-parameters that `component` depends on at a level, to compare with others."""
+        values = (self.log_score_variance, self.log_encoding_variance, self.log_score_lengthscale, self.log_numeric_lengthscale)
+        own = [value[level] for value in (*values, self.log_choice_weight) if len(value)]
+        own += [self.log_outlook_lengthscale] if level else [self.log_structure_variance, self.log_structure_lengthscale]
+        return tuple(value.detach().numpy().tobytes() for value in own)
+
+    def forward(
+        self,
+        x1: Tensor,
+        x2: Tensor,
+        diag: bool = False,
+        last_dim_is_batch: bool = False,
+        lowest: Tensor | None = None,
+        **params: Any,
+    ) -> Tensor:
+        """Covariance of x1: ... x n x (d+1) and x2: ... x m x (d+1), ... x n x m; with diag (n = m), ... x n.
+
+        `lowest` is k_0(x1, x2) where the caller has it: n x m.
+        """
         if last_dim_is_batch:
             raise NotImplementedError("CokrigingKernel treats the input columns together: last_dim_is_batch has no meaning.")
         s1, s2 = x1[..., -1].round().long(), x2[..., -1].round().long()
@@ -214,7 +232,8 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
             rows, columns = _span(s1 >= level), _span(s2 >= level)
             if rows.start == rows.stop or columns.start == columns.stop:
                 continue
-            block = self.component(level, x1[..., rows, :], x2[..., columns, :])
+            known = None if level else lowest
+            block = self.component(level, x1[..., rows, :], x2[..., columns, :]) if known is None else known
             if level:
                 if spread1 is not None and spread2 is not None:
                     block = block * (spread1[..., rows, level].unsqueeze(-1) * spread2[..., columns, level].unsqueeze(-2))

@@ -32,7 +32,7 @@ def members(space: NASBench201Space) -> list[Architecture]:
 @pytest.fixture
 def belief(make: Callable[..., State], members: list[Architecture]) -> Belief:
     seen = [(a, "low") for a in members[:25]] + [(a, "full") for a in members[20:28]]
-    return Belief(make(seen=seen, scored=members), {})
+    return Belief(make(seen=seen, scored=members))
 
 
 def test_predictions_follow_the_truth(belief: Belief, members: list[Architecture]) -> None:
@@ -68,7 +68,7 @@ def test_improvement_prefers_the_better_and_is_never_negative(belief: Belief, me
 
 
 def test_improvement_before_the_first_target_run_ranks_by_mean(make: Callable[..., State], members: list[Architecture]) -> None:
-    belief = Belief(make(seen=[(a, "low") for a in members[:10]], scored=members), {})
+    belief = Belief(make(seen=[(a, "low") for a in members[:10]], scored=members))
     mean, _ = belief.mean_variance(members, 1)
     np.testing.assert_array_equal(np.argsort(belief.improvement(members, range(len(members)))), np.argsort(mean))
 
@@ -96,35 +96,35 @@ def test_a_target_worth_several_seeds_begins_with_more_noise(make: Callable[...,
     seen = [(a, "low") for a in members[:12]] + [(members[0], "full")]
     once, often = make(seen=seen, scored=members), make(seen=seen, scored=members)
     often.ladder.target.seeds = 3
-    noise = [float(Belief(state, {}).model.noise[1]) for state in (once, often)]
+    noise = [float(Belief(state).model.noise[1]) for state in (once, often)]
     assert noise[1] > 2 * noise[0]
 
 
 def test_memory_makes_the_next_belief_the_same(make: Callable[..., State], members: list[Architecture]) -> None:
     seen = [(a, "low") for a in members[:20]]
-    first = Belief(make(seen=seen, scored=members), {})
-    again = Belief(make(seen=seen, scored=members, memory=first.memory), {}, fit=False)
+    first = Belief(make(seen=seen, scored=members))
+    again = Belief(make(seen=seen, scored=members, memory=first.memory), fit=False)
     np.testing.assert_array_equal(first.mean_variance(members, 1)[0], again.mean_variance(members, 1)[0])
     assert again.memory["fitted_at"] == 20
 
 
 def test_a_useless_level_is_noticed(make: Callable[..., State], members: list[Architecture]) -> None:
     state = make(seen=[(a, "low") for a in members[:30]] + [(a, "full") for a in members[:12]], scored=members)
-    assert not Belief(state, {}).useless(0, 0.2)
+    assert not Belief(state).useless(0, 0.2)
     shuffled = np.random.default_rng(1).permutation(np.array([o.value or 0.0 for o in state.observations[:30]]))
     noisy = [
         type(o)(o.query, o.status, o.seconds, float(shuffled[i]) if i < 30 else o.value) for i, o in enumerate(state.observations)
     ]
-    blind = Belief(make(scored=members, observations=noisy), {})
-    assert abs(blind.model.correlation(0)) < abs(Belief(state, {}).model.correlation(0))
+    blind = Belief(make(scored=members, observations=noisy))
+    assert abs(blind.model.correlation(0)) < abs(Belief(state).model.correlation(0))
 
 
 def test_at_a_deterministic_target_what_was_observed_is_known(
     make: Callable[..., State], members: list[Architecture], table_ladder: FidelityLadder
 ) -> None:
     seen = [(a, "low") for a in members[:25]] + [(a, "full") for a in members[20:28]]
-    noisy = Belief(make(seen=seen, scored=members), {})
-    exact = Belief(make(seen=seen, scored=members, ladder=table_ladder), {})
+    noisy = Belief(make(seen=seen, scored=members))
+    exact = Belief(make(seen=seen, scored=members, ladder=table_ladder))
     for a in members[20:28]:
         centre, (low, high) = exact.shown(a, 1)
         assert centre == pytest.approx(truth(a), abs=1e-6)
@@ -140,7 +140,7 @@ def test_an_observed_row_has_nothing_more_to_tell_and_an_unseen_one_all_of_its_o
     make: Callable[..., State], members: list[Architecture], table_ladder: FidelityLadder
 ) -> None:
     seen = [(a, "low") for a in members[:25]] + [(a, "full") for a in members[20:28]]
-    belief = Belief(make(seen=seen, scored=members, ladder=table_ladder), {})
+    belief = Belief(make(seen=seen, scored=members, ladder=table_ladder))
     best = max(members[20:28], key=truth)
     (other,) = [a for a in members[40:] if a.genotype.count("nor_conv_3x3") == best.genotype.count("nor_conv_3x3")][:1]
     gradient = belief.gradient([best, other])

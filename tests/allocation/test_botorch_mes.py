@@ -35,7 +35,7 @@ def known(make: Callable[..., State], some: list[Architecture], **more: object) 
 
 
 def test_inputs_fill_the_unit_cube(make: Callable[..., State], some: list[Architecture]) -> None:
-    inputs = _Inputs(Features(make(scored=some), {}), 2)
+    inputs = _Inputs(Features(make(scored=some)), 2)
     low, full = inputs(some, 0), inputs(some, 1)
     assert low.shape == (60, 79)  # 30 operations, 44 counts, two scores, their two indicators, the fidelity
     assert float(low.min()) == 0.0

@@ -48,7 +48,7 @@ def plane(make: Callable[..., State]) -> State:
 def test_scored_architectures_are_the_pool(make: Callable[..., State], space: NASBench201Space) -> None:
     members = list({a.key: a for a in space.sample(30, np.random.default_rng(0))}.values())
     state = make(seen=[(a, "low") for a in members[:5]], scored=members)
-    assert pool(state, Belief(state, {}), np.random.default_rng(0)) == members
+    assert pool(state, Belief(state), np.random.default_rng(0)) == members
 
 
 def test_a_listed_space_is_looked_at_whole(make: Callable[..., State], space: NASBench201Space) -> None:
@@ -56,7 +56,7 @@ def test_a_listed_space_is_looked_at_whole(make: Callable[..., State], space: NA
     a = space.sample(1, np.random.default_rng(0))[0]
     observations = [Observation(EvaluationQuery(a, "full", id=0), Status.OK, 1.0, 1.0)]
     state = make(ladder=ladder, objective=Objective("value", unit="none"), observations=observations)
-    assert len(pool(state, Belief(state, {}), np.random.default_rng(0))) == 6466
+    assert len(pool(state, Belief(state), np.random.default_rng(0))) == 6466
 
 
 def test_points_around_a_centre_lie_at_several_distances() -> None:
@@ -70,7 +70,7 @@ def test_points_around_a_centre_lie_at_several_distances() -> None:
 
 def test_refinement_finds_the_top_of_the_posterior(make: Callable[..., State]) -> None:
     state = plane(make)
-    belief = Belief(state, {})
+    belief = Belief(state)
     members = refine(state, belief, np.random.default_rng(0))
     mean, _ = belief.mean_variance(members, 0)
     grid = BOX.decode(np.stack(np.meshgrid(np.linspace(0, 1, 60), np.linspace(0, 1, 60)), -1).reshape(-1, 2))

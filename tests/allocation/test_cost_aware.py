@@ -80,7 +80,7 @@ def test_one_already_evaluated_is_looked_at_again_only_where_that_is_allowed(
     state = make(seen=[(a, "full") for a in few], scored=few, ladder=target_ladder, memory={"grown_at": 12})
     policy = CostAware(grow_every=0)
     assert not policy.propose(state, 1, RNG(0)).queries
-    mean, _ = Belief(state, {}).mean_variance(few, 0)
+    mean, _ = Belief(state).mean_variance(few, 0)
     best, worst = few[int(mean.argmax())], few[int(mean.argmin())]
     again = replace(state, repeatable=frozenset({(best.key, "full"), (worst.key, "full")}))
     (query,) = policy.propose(again, 1, RNG(0)).queries
@@ -95,7 +95,7 @@ def test_the_choice_is_the_best_gain_per_second(make: Callable[..., State], memb
     policy = CostAware(insurance=0, reserve=0.0)
     (query,) = policy.propose(state, 1, RNG(0)).queries
     assert isinstance(query, EvaluationQuery)
-    belief = Belief(state, {})
+    belief = Belief(state)
     acquisition = DiscreteKnowledgeGradient(
         belief.model, belief.inputs(members, 1)
     )  # fewer than the 250 likely optima: all of them
@@ -162,16 +162,16 @@ def test_options_are_checked(option: str, value: float) -> None:
 def test_the_first_target_run_is_judged_with_a_second_one(make: Callable[..., State], members: list[Architecture]) -> None:
     """Alone it only places the level; the gain of both is that of the second one, given the first, for the price of two."""
     state = warm(make, members, low=12)
-    belief = Belief(state, {})
+    belief = Belief(state)
     gradient = belief.gradient(members)
-    query = CostAware._pair(state, belief, gradient, members[:30], 1000.0)
+    query = CostAware._pair(state, belief, gradient, members, list(range(30)), 1000.0)
     assert query is not None
     assert (query.architecture, query.rung) == (members[0], "full")
     assert query.why["cost"] == 20.0
     given = DiscreteKnowledgeGradient(belief.model, belief.inputs(members, 1), belief.inputs(members[:1], 1))
     assert query.why["gain"] == pytest.approx(belief.gains(given, members[1:30], 1).max())
     assert query.why["gain"] > belief.gains(belief.gradient(members), members[:1], 1)[0]
-    assert CostAware._pair(state, belief, gradient, members[:30], 15.0) is None  # no room for two
+    assert CostAware._pair(state, belief, gradient, members, list(range(30)), 15.0) is None  # no room for two
 
 
 def test_a_small_budget_is_not_spent_on_random_evaluations(make: Callable[..., State], members: list[Architecture]) -> None:
@@ -185,7 +185,7 @@ def test_a_useless_rung_is_remembered_with_when_it_was_found(make: Callable[...,
     state = warm(make, members, low=30, full=12, free=400.0)
     strict = CostAware(useless=1.0)  # whatever is not perfect is useless
     told = strict.propose(state, 1, RNG(0))
-    correlation = Belief(state, {}).model.correlation(0)
+    correlation = Belief(state).model.correlation(0)
     assert told.memory["useless"] == {"low": {"since_seconds": 600.0, "correlation": pytest.approx(correlation)}}
     assert all(isinstance(q, EvaluationQuery) and q.rung == "full" for q in told.queries)
     later = strict.propose(replace(state, free=300.0, memory=told.memory), 1, RNG(0))

@@ -57,7 +57,7 @@ def test_missing_scores_are_filled_with_an_indicator(make: Callable[..., State],
     broken = dict(state.scores["proxies"])
     broken[members[1].key] = (None, 2.0)
     state = make(scored=members, scores={"proxies": broken})
-    features = Features(state, {})
+    features = Features(state)
     X = features(members)
     d = space.layout.width
     assert X.shape == (5, d + 4)
@@ -74,8 +74,8 @@ def test_missing_scores_are_filled_with_an_indicator(make: Callable[..., State],
 def test_the_reference_is_frozen(make: Callable[..., State], space: NASBench201Space) -> None:
     members = list({a.key: a for a in space.sample(3 * REFERENCE, np.random.default_rng(0))}.values())
     first, everything = make(scored=members[:REFERENCE]), make(scored=members)
-    np.testing.assert_array_equal(Features(first, {})(members[:REFERENCE]), Features(everything, {})(members[:REFERENCE]))
-    z = Features(everything, {})(members)[:, space.layout.width]
+    np.testing.assert_array_equal(Features(first)(members[:REFERENCE]), Features(everything)(members[:REFERENCE]))
+    z = Features(everything)(members)[:, space.layout.width]
     raw = [a.genotype.count("nor_conv_3x3") for a in members]
     assert spearmanr(z, raw).statistic > 0.999
 
@@ -146,7 +146,7 @@ def test_a_size_that_does_not_follow_from_the_architecture_is_none(make: Callabl
 
     def features(first: object, second: object, known: int) -> Features:
         rows = {a.key: (float(x), float(y)) for a, x, y in zip(cells[:known], first, second, strict=False)}  # type: ignore[call-overload]
-        return Features(replace(make(scored=cells[:known], ladder=ladder), scores={"proxies": rows}), {})
+        return Features(replace(make(scored=cells[:known], ladder=ladder), scores={"proxies": rows}))
 
     behind = space.layout.width + 4  # two scores and their indicators
     assert features(true, noise, 120).blocks.capacity == (behind,)

@@ -31,7 +31,7 @@ def some(space: NASBench201Space) -> list[Architecture]:
 
 def improvement(state: State, rungs: list[str], candidates: list[Architecture]) -> Architecture:
     """Best expected improvement on the best posterior mean, by the textbook's formula."""
-    belief = Belief(through(state, rungs), {})
+    belief = Belief(through(state, rungs))
     mean, variance = belief.mean_variance(candidates, 0)
     seen = [o.query.architecture for o in state.observations if o.query.rung == rungs[-1]]
     best = belief.mean_variance(seen, 0)[0].max()

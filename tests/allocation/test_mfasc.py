@@ -52,7 +52,7 @@ def test_the_choice_is_the_highest_bound(
     assert isinstance(query, EvaluationQuery)
     assert query.rung == rung
     drawn = Runs(state, rung).fresh(40, RNG(7))
-    mean, variance = Belief(through(state, ["low", "full"]), {}).mean_variance(drawn, int(rung == "full"))
+    mean, variance = Belief(through(state, ["low", "full"])).mean_variance(drawn, int(rung == "full"))
     assert query.architecture == drawn[int(np.argmax(mean + 1.5 * np.sqrt(variance)))]
 
 
@@ -62,7 +62,7 @@ def test_a_low_rung_that_runs_against_the_high_one(make: Callable[..., State], s
     state = replace(state, observations=turned)
     (query,) = MFASC(candidates=200, ratio=5).propose(state, 1, RNG(7)).queries
     assert isinstance(query, EvaluationQuery)
-    belief = Belief(through(state, ["low", "full"]), {})
+    belief = Belief(through(state, ["low", "full"]))
     assert belief.model.correlation(0) < 0
     drawn = Runs(state, "low").fresh(200, RNG(7))
     mean, variance = belief.mean_variance(drawn, 0)

@@ -54,7 +54,7 @@ def test_the_choice_is_the_highest_bound(make: Callable[..., State], space: NASB
     (query,) = MFKD(beta=2.0).propose(state, 1, RNG(0)).queries
     assert isinstance(query, EvaluationQuery)
     everything = [a for a in space.enumerate() if a not in some[:5]]
-    mean, variance = Belief(through(state, ["low", "full"]), {}).mean_variance(everything, 1)
+    mean, variance = Belief(through(state, ["low", "full"])).mean_variance(everything, 1)
     assert query.architecture == everything[int(np.argmax(mean + 2.0 * np.sqrt(variance)))]
     assert query.rung == "full"
 

@@ -1,0 +1,97 @@
+"""What one decision leaves to the next in the same process.
+
+No figure depends on it: whatever is kept is, bit by bit, what would be computed anew, so that a resumed study decides the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mfsearch.surrogate.cokriging import CHUNK
+from mfsearch.surrogate.kernel import CokrigingKernel
+
+LONG = 500  # lists from this length on are taken for pools, which decision after decision looks at
+_TILE = 32  # observations whose covariances are computed together: products of matrices round by their shape
+_MOST = 2**24  # covariances kept of one pool, 128 MiB; beyond, they are computed whenever they are asked for
+_POOLS = 2
+
+
+class Pool:
+    """A long list of architectures with their inputs, and what they have in common with the observations at the lowest level.
+
+    Between two fits that covariance changes in nothing but its new observations, and it is most of what a prediction computes.
+
+    Attributes:
+        keys: n, distinct.
+        inputs: n x d, without level and outlook.
+        places: Where each key stands.
+    """
+
+    def __init__(self, keys: list[str], inputs: NDArray[np.float64]) -> None:
+        self.keys, self.inputs = keys, inputs
+        self.places = {key: place for place, key in enumerate(keys)}
+        self._tiles: dict[int, list[Tensor]] = {}  # of each chunk of the list
+        self._observed = torch.empty(0, inputs.shape[1], dtype=torch.float64)
+        self._marks: tuple[bytes, ...] = ()
+
+    def extend(self, keys: list[str], inputs: NDArray[np.float64]) -> None:
+        """The same list with more at its end."""
+        self._tiles.pop(len(self.keys) // CHUNK, None)  # the chunk that was not full
+        self.places.update((key, place) for place, key in enumerate(keys, start=len(self.keys)))
+        self.keys, self.inputs = [*self.keys, *keys], np.concatenate([self.inputs, inputs])
+
+    def lowest(self, kernel: CokrigingKernel, observed: Tensor) -> list[Tensor] | None:
+        """k_0 of the observations, n x d, and each chunk of the pool; n x CHUNK each, the last one narrower.
+
+        None where that is more than is kept.
+        """
+        n = len(observed)
+        if n * len(self.keys) > _MOST:
+            self._tiles.clear()
+            return None
+        marks = kernel.marks(0)
+        same = min(n, len(self._observed))
+        if marks != self._marks or not torch.equal(observed[:same], self._observed[:same]):
+            self._tiles.clear()
+        self._marks, self._observed = marks, observed
+        found = []
+        whole = n // _TILE
+        for number, chunk in enumerate(torch.split(torch.from_numpy(self.inputs), CHUNK)):
+            tiles = self._tiles.setdefault(number, [])
+            for tile in range(len(tiles), whole):
+                tiles.append(kernel.component(0, observed[tile * _TILE : (tile + 1) * _TILE], chunk))
+            rest = [kernel.component(0, observed[whole * _TILE :], chunk)] if n % _TILE else []
+            found.append(torch.cat([*tiles[:whole], *rest]) if n else chunk.new_empty(0, len(chunk)))
+        return found
+
+
+class Kept:
+    """Encodings, what was learned of the scores, and the pools last looked at.
+
+    Attributes:
+        encodings: Encodings by key: they never change.
+        learned: What features learned from the scores that came first, and from which; `Features` fills it.
+    """
+
+    def __init__(self) -> None:
+        self.encodings: dict[str, NDArray[np.float64]] = {}
+        self.learned: tuple[Any, Any] = (None, None)
+        self._pools: list[tuple[Any, Pool]] = []
+
+    def find(self, learned: object, keys: Sequence[str]) -> Pool | None:
+        """The pool that this list goes on from, with the same inputs for what both hold."""
+        for place, (before, pool) in enumerate(self._pools):
+            if before is learned and pool.keys == keys[: len(pool.keys)]:
+                self._pools.insert(0, self._pools.pop(place))
+                return pool
+        return None
+
+    def add(self, learned: object, pool: Pool) -> None:
+        """Keep one more; the one that was not asked for longest goes."""
+        self._pools = [(learned, pool), *self._pools[: _POOLS - 1]]
