@@ -3,7 +3,8 @@
     python benchmarks/peers/compare.py DIR
 
 Writes DIR/table.md, DIR/summary.json and DIR/plot-DATASET/anytime.svg. A figure at so many hours is that of runs with just this budget
-where there are such, else an earlier point of longer ones. What no run got to is left open.
+where there are such, else an earlier point of longer ones. What no run got to is left open. The control compares methods that should
+be the same one: were an adapter or the bench unfair to a library, they would differ.
 """
 
 from __future__ import annotations
@@ -31,6 +32,20 @@ from mfsearch.store.location import home
 HOURS = (1, 4, 12, 24)
 BOUNDS = (2.0, 1.0, 0.5)
 OURS, WITHOUT = "cost_aware", "cost_aware, no scores"
+NATS = "nasbench201-"
+SAME = {
+    "random search, 200 epochs": ("random", "optuna/random", "smac/random", "syne_tune/random", "neps/random", "ax/sobol"),
+    "random search, 12 epochs": (
+        "random_low",
+        "optuna/random_low",
+        "smac/random_low",
+        "syne_tune/random_low",
+        "neps/random_low",
+        "ax/sobol_low",
+    ),
+    "Hyperband, factor 16": ("hyperband:eta=16", "neps/hyperband_eta16"),
+}
+"""Methods that should be the same one, ours first."""
 
 Runs = Mapping[int, Curve]
 
@@ -53,19 +68,21 @@ class Line:
         return max(self.at)
 
 
-def benches(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """Dataset, problem as written and folder of every finished bench."""
+def benches(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Problem as written and folder of every finished bench."""
     for path in sorted(folder.glob("*/runs.parquet")):
         any_print = next(iter(about(read(path))["methods"].values()))
-        written = any_print["problem"]
-        yield written.partition(":")[0].removeprefix("nasbench201-"), written, path.parent
+        yield any_print["problem"], path.parent
 
 
 def collect(folder: Path) -> dict[str, dict[str, Line]]:
     """Dataset -> method -> line."""
     found: dict[str, dict[str, Line]] = {}
     exact: set[tuple[str, str, int]] = set()
-    for dataset, written, path in benches(folder):
+    for written, path in benches(folder):
+        if not written.startswith(NATS):
+            continue
+        dataset = written.partition(":")[0].removeprefix(NATS)
         table = read(path / "runs.parquet")
         described = about(table)
         for method, runs in read_curves(table, load_problem(written, home())).items():
@@ -114,20 +131,23 @@ def summary(problem: Problem, lines: Mapping[str, Line]) -> list[dict[str, Any]]
     return sorted(rows, key=_rank)
 
 
-def ratio(lines: Mapping[str, Line], rows: Sequence[Mapping[str, Any]], bound: str = "0.5") -> dict[str, Any] | None:
-    """How many times sooner the median run of `cost_aware` stays within a bound than that of the best peer."""
-    peers = [row for row in rows if "/" in row["method"] and row["seconds_to_regret"][bound] is not None]
-    if not peers:
-        return None
-    best = min(peers, key=lambda row: float(row["seconds_to_regret"][bound]))["method"]
-    ours, theirs = (
-        [curve.stays(float(bound)) for curve in lines[method].at[lines[method].longest].values()] for method in (OURS, best)
-    )
-    point, (low, high) = median_ratio_interval(ours, theirs)
-    return {"peer": best, "ratio": point, "interval": [_finite(low), _finite(high)]}
+def ratios(lines: Mapping[str, Line], bound: float = 0.5) -> list[dict[str, Any]]:
+    """How many times sooner the median run of `cost_aware` stays within a bound than that of each peer, the best peer first.
+
+    Looked at for equally long: a peer that had one hour, against the runs of `cost_aware` that had one.
+    """
+    found = []
+    for method, line in lines.items():
+        if "/" not in method:
+            continue
+        ours, theirs = ([curve.stays(bound) for curve in lines[m].at[line.longest].values()] for m in (OURS, method))
+        point, (low, high) = median_ratio_interval(ours, theirs)
+        if math.isfinite(point):
+            found.append({"peer": method, "hours": line.longest, "ratio": point, "interval": [_finite(low), _finite(high)]})
+    return sorted(found, key=lambda row: float(row["ratio"]))
 
 
-def to_markdown(dataset: str, rows: Sequence[Mapping[str, Any]], faster: Mapping[str, Any] | None) -> str:
+def to_markdown(dataset: str, rows: Sequence[Mapping[str, Any]], faster: Sequence[Mapping[str, Any]]) -> str:
     """The table of one dataset, lowest regret first."""
     seeds = sorted({figures["seeds"] for row in rows for figures in row["at"].values()})
     head = ["method", *(f"{hours} h" for hours in HOURS), *(f"test, {hours} h" for hours in HOURS)]
@@ -146,10 +166,11 @@ def to_markdown(dataset: str, rows: Sequence[Mapping[str, Any]], faster: Mapping
         cells.append(f"{row['ask_seconds_median']:.3f} s")
         text.append(f"| {' | '.join(cells)} |")
     lines = [f"## {dataset}, {' to '.join(str(n) for n in seeds)} seeds", "", *text, ""]
-    if faster:
-        low, high = ("never" if end is None else f"{end:.1f}" for end in faster["interval"])
+    for row in faster[:5]:
+        low, high = ("never" if end is None else f"{end:.1f}" for end in row["interval"])
         lines.append(
-            f"Within 0.5 points `{OURS}` is {faster['ratio']:.1f} times sooner than `{faster['peer']}` (95% bootstrap [{low}, {high}])."
+            f"Within 0.5 points `{OURS}` is {row['ratio']:.1f} times sooner than `{row['peer']}` (95% bootstrap [{low}, {high}], "
+            f"{row['hours']} h each)."
         )
     behind = [
         f"`{row['method']}` at {hours} h"
@@ -159,6 +180,84 @@ def to_markdown(dataset: str, rows: Sequence[Mapping[str, Any]], faster: Mapping
     ]
     lines.append(f"Not shown to be behind `{OURS}`: {', '.join(behind) or 'none'}.")
     return "\n".join(lines) + "\n"
+
+
+def control(lines: Mapping[str, Line]) -> list[dict[str, Any]]:
+    """Methods that should be the same one: mean regret, and its difference from that of ours."""
+    rows = []
+    for name, methods in SAME.items():
+        for method in (method for method in methods if method in lines and methods[0] in lines):
+            for hours in sorted(set(lines[method].at) & set(lines[methods[0]].at)):
+                own, other = ([curve.final for curve in lines[m].at[hours].values()] for m in (methods[0], method))
+                if not all(map(math.isfinite, [*own, *other])):
+                    continue
+                row: dict[str, Any] = {"control": name, "method": method, "hours": hours, "seeds": len(other)}
+                row["regret_mean"] = float(np.mean(other))
+                if method != methods[0]:
+                    point, ends = difference_interval(own, other)
+                    row["minus_ours"] = [point, *ends]
+                rows.append(row)
+    return rows
+
+
+def control_markdown(dataset: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """A line a method, a column an hour: mean regret, and the difference from the first of its kind with its interval."""
+    text = [
+        f"### {dataset}, control",
+        "",
+        f"| method | {' | '.join(f'{hours} h' for hours in HOURS)} |",
+        f"|---|{'---|' * len(HOURS)}",
+    ]
+    found = {(row["control"], row["method"], row["hours"]): row for row in rows}
+    for name, method in dict.fromkeys((row["control"], row["method"]) for row in rows):
+        cells = []
+        for hours in HOURS:
+            row = found.get((name, method, hours))
+            cells.append("" if row is None else f"{row['regret_mean']:.2f}{_apart(row)}")
+        text.append(f"| {name}: `{method}` | {' | '.join(cells)} |")
+    apart = [row for row in rows if "minus_ours" in row and not row["minus_ours"][1] <= 0 <= row["minus_ours"][2]]
+    compared = sum("minus_ours" in row for row in rows)
+    return "\n".join([*text, "", f"{len(apart)} of {compared} intervals do not hold zero; one in twenty would by chance."]) + "\n"
+
+
+def _apart(row: Mapping[str, Any]) -> str:
+    return (
+        ""
+        if "minus_ours" not in row
+        else f" ({row['minus_ours'][0]:+.2f} [{row['minus_ours'][1]:+.2f}, {row['minus_ours'][2]:+.2f}])"
+    )
+
+
+def synthetic(written: str, path: Path) -> tuple[list[dict[str, Any]], str]:
+    """One test function: a row a method, lowest median first, and the table."""
+    table, problem = read(path / "runs.parquet"), load_problem(written, home())
+    curves, described = read_curves(table, problem), about(table)
+    ours = [curve.final for curve in curves[OURS].values()]
+    rows = []
+    for method, runs in curves.items():
+        regret = [curve.final for curve in runs.values()]
+        asks = [run["ask_seconds"] for run in described["runs"] if run["method"] == method]
+        row: dict[str, Any] = {"method": method, "seeds": len(runs), "ask_seconds_median": median(asks)}
+        row |= {"regret_median": float(quantile(np.array(regret), 0.5)), "regret_mean": float(np.mean(regret))}
+        if method != OURS:
+            point, ends = difference_interval(ours, regret)
+            row["minus_ours"] = [point, *ends]
+        rows.append(row)
+    rows.sort(key=lambda row: float(row["regret_median"]))
+    budget = described["methods"][OURS]["budget_seconds"]
+    seeds = max(row["seeds"] for row in rows)
+    text = [
+        f"## {written}, {budget:,.0f} simulated seconds, {seeds} seeds",
+        "",
+        "| method | median | mean | minus ours | one ask |",
+    ]
+    text.append(f"|{'---|' * 5}")
+    for row in rows:
+        point, low, high = row.get("minus_ours", (0.0, 0.0, 0.0))
+        apart = f"{point:+.4f} [{low:+.4f}, {high:+.4f}]" if "minus_ours" in row else ""
+        figures = f"{row['regret_median']:.4f} | {row['regret_mean']:.4f} | {apart} | {row['ask_seconds_median']:.3f} s"
+        text.append(f"| `{row['method']}` | {figures} |")
+    return rows, "\n".join(text) + "\n"
 
 
 def best_of_each(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -188,18 +287,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    everything, text = {}, []
+    everything: dict[str, Any] = {}
+    text = []
     for dataset, lines in collect(folder).items():
-        problem = load_problem(f"nasbench201-{dataset}", home())
-        rows = summary(problem, lines)
-        faster = ratio(lines, rows)
-        everything[dataset] = {"methods": rows, "ratio": faster}
-        text.append(to_markdown(dataset, rows, faster))
+        problem = load_problem(NATS + dataset, home())
+        rows, same = summary(problem, lines), control(lines)
+        faster = ratios(lines)
+        everything[dataset] = {"methods": rows, "sooner": faster, "control": same}
+        text += [to_markdown(dataset, rows, faster), control_markdown(dataset, same)]
         hours = lines[OURS].longest
         chosen = {method: lines[method].at[hours] for method in best_of_each(rows) if hours in lines[method].at}
         target = folder / f"plot-{dataset}"
         target.mkdir(exist_ok=True)
-        draw(target, problem, f"nasbench201-{dataset}", chosen, hours * 3600.0)
+        draw(target, problem, NATS + dataset, chosen, hours * 3600.0)
+    for written, path in benches(folder):
+        if not written.startswith(NATS):
+            everything[written], table = synthetic(written, path)
+            text.append(table)
     (folder / "summary.json").write_text(json.dumps(everything, indent=1, allow_nan=False) + "\n")
     (folder / "table.md").write_text("\n".join(text))
     print("\n".join(text))
