@@ -17,3 +17,15 @@ class AbstractFeatureNetwork(nn.Module, ABC):
     @abstractmethod
     def forward_features(self, images: Tensor) -> list[Tensor]:
         """First feature map, one map a block (n x C x h x w) in order, pooled vector n x C, logits n x classes."""
+
+
+def standing_for(module: nn.Module, layers: int) -> nn.Module:
+    """Mark a layer that does the work of several equal ones, its outputs being theirs, one behind the other."""
+    module.__dict__["layers_in"] = layers
+    return module
+
+
+def layers_in(module: nn.Module) -> int:
+    """Number of the architecture's layers that a module does the work of."""
+    found = module.__dict__.get("layers_in", 1)
+    return int(found)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mfsearch.errors import SpaceError
-from mfsearch.networks.base import AbstractFeatureNetwork
+from mfsearch.networks.base import AbstractFeatureNetwork, standing_for
 
 OPERATIONS: Final = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES: Final = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
@@ -148,7 +148,9 @@ class _Cell(nn.Module):
                     targets = tuple(t for t, name in leaving.items() if name == operation and (t in live) is alive)
                     if targets:
                         name = f"{prefix}{node}_{kernel}x{kernel}"
-                        self.convolutions[name] = _conv_norm(channels, channels * len(targets), kernel)
+                        merged = _conv_norm(channels, channels * len(targets), kernel)
+                        standing_for(merged[0], len(targets))
+                        self.convolutions[name] = merged
                         used += [(name, targets)] if alive else []
             if used:
                 self.relus[f"node{node}"] = nn.ReLU()

@@ -12,7 +12,8 @@ def grad_norm(probe: Probe) -> float:
 
     Source: Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021.
     """
-    total = sum(gradient.norm().item() for gradient in probe.gradients)
+    layers = (layer for part, copies in zip(probe.gradients, probe.copies, strict=True) for layer in part.chunk(copies))
+    total = sum(layer.norm().item() for layer in layers)
     return total or math.nan
 
 

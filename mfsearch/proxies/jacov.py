@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from mfsearch.proxies.probe import Probe, Proxy
 
@@ -19,14 +20,23 @@ def jacov(probe: Probe) -> float:
 
     Source: Mellor et al., "Neural Architecture Search without Training" (first version), 2020.
     """
-    rows = probe.jacobian.double()
+    found = correlation(probe.jacobian)
+    if found is None:
+        return math.nan
+    shifted = torch.linalg.eigvalsh(found).clamp_min(0) + _K
+    return -float((shifted.log() + 1 / shifted).sum())
+
+
+def correlation(jacobian: Tensor) -> Tensor | None:
+    """Correlations between the rows of a matrix, n x n in float64; None where a row is constant or not finite."""
+    rows = jacobian.double()
     rows = rows - rows.mean(1, keepdim=True)
     norms = rows.norm(dim=1, keepdim=True)
     if not bool((norms > 0).all()) or not bool(norms.isfinite().all()):
-        return math.nan
+        return None
     rows = rows / norms
-    shifted = torch.linalg.eigvalsh(rows @ rows.T).clamp_min(0) + _K
-    return -float((shifted.log() + 1 / shifted).sum())
+    correlations: Tensor = rows @ rows.T
+    return correlations
 
 
 JACOV = Proxy("jacov", jacov, trusted=True)

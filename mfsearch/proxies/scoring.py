@@ -29,6 +29,7 @@ def score(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        probe = Probe(model_factory(), images, labels)
-        figures = {proxy.name: proxy.compute(probe) for proxy in proxies}
-    return {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
+        probe = Probe(model_factory(), images, labels, seed)
+        ordered = sorted(proxies, key=lambda proxy: not proxy.second_order)
+        figures = {proxy.name: proxy.compute(probe) for proxy in ordered}
+    return {proxy.name: figures[proxy.name] if math.isfinite(figures[proxy.name]) else None for proxy in proxies}
