@@ -18,7 +18,7 @@ from torch import Tensor
 from mfsearch.datasets.base import ImageData
 from mfsearch.datasets.storage import write_atomically
 from mfsearch.distillation import LOSSES
-from mfsearch.distillation.trainer import Check, Progress, TeacherOutputs, TrainingRecipe, evaluate, parts, predict, train
+from mfsearch.distillation.trainer import Check, Progress, TeacherOutputs, TrainingRecipe, evaluate, parts, train
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.networks.nasbench201 import NASBench201Network, Reduction
 
@@ -144,16 +144,16 @@ def make_teacher(
         )
     train(model, data, recipe.training, recipe.seed, check=check, progress=progress, device=device)
     accuracy = evaluate(model, data.val_images[:VALIDATION], data.val_labels[:VALIDATION], check=check)
-    logits = predict(model, data.train_images.flatten(0, 1), check=check).view(*data.train_labels.shape, data.classes)
+    logits, pooled = (said.view(*data.train_labels.shape, -1) for said in _said(model, data.train_images.flatten(0, 1), check))
     features = _features(model, data.train_images[: recipe.feature_epochs], check)
-    tensors = {"logits": logits}
+    tensors = {"logits": logits, "pooled": pooled}
     tensors |= {f"features.{block}": maps for block, maps in enumerate(features)}
     tensors |= {f"weights.{name}": tensor for name, tensor in model.state_dict().items()}
     write_atomically(files.tensors, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
     seconds = clock() - began
     record = {"seconds": seconds, "val_accuracy": accuracy, "data": data.key, "recipe": asdict(recipe)}
     write_atomically(files.record, json.dumps(record, indent=2).encode())
-    return Teacher(TeacherOutputs(logits, tuple(features)), accuracy, seconds)
+    return Teacher(TeacherOutputs(logits, tuple(features), pooled), accuracy, seconds)
 
 
 def load_teacher(recipe: TeacherRecipe, data: ImageData, files: TeacherFiles) -> Teacher:
@@ -177,11 +177,25 @@ def load_teacher(recipe: TeacherRecipe, data: ImageData, files: TeacherFiles) ->
         raise DataError(
             f"a teacher's outputs must cover the training bank, {expected}; {files.tensors} does not. Delete it and {files.record.name}."
         )
-    return Teacher(TeacherOutputs(logits, features), record["val_accuracy"], record["seconds"])
+    outputs = TeacherOutputs(logits, features, tensors.get("pooled"))  # teachers of earlier versions were kept without
+    return Teacher(outputs, record["val_accuracy"], record["seconds"])
 
 
 def _number(name: str) -> int:
     return int(name.partition(".")[2])
+
+
+@torch.inference_mode()
+def _said(model: NASBench201Network, images: Tensor, check: Check) -> tuple[Tensor, Tensor]:
+    """Logits m x classes and pooled vectors m x C of images m x channels x height x width, on the CPU."""
+    model.eval()
+    said = []
+    for part in parts(images, model):
+        check()
+        *_, pooled, logits = model.forward_features(part)
+        said.append((logits.cpu(), pooled.cpu()))
+    logits, pooled = (torch.cat(each) for each in zip(*said, strict=True))
+    return logits, pooled
 
 
 @torch.no_grad()

@@ -13,12 +13,14 @@ from torch import Tensor, nn
 from mfsearch.datasets.base import ImageData
 from mfsearch.distillation import LOSSES
 from mfsearch.distillation.losses import LossSettings, Outputs
+from mfsearch.distillation.selectivity import KERNELS
 from mfsearch.errors import ConfigError, EvaluationError
 from mfsearch.networks.base import AbstractFeatureNetwork
 
 Check: TypeAlias = Callable[[], None]
 Progress: TypeAlias = Callable[[float, str], None]
 
+INSIDE = ("blocks", "pooled")  # what only an AbstractFeatureNetwork hands out
 EVALUATION_BATCH = 100  # pictures at once without gradients: more would leave the cache of a processor
 
 
@@ -28,8 +30,8 @@ class TrainingRecipe:
 
     Attributes:
         epochs: Epochs.
-        loss: Name in `LOSSES`: `ce` (labels alone), `kd` (the teacher's outputs as well), `nst` (labels, and the teacher's
-            feature maps).
+        loss: Name in `LOSSES`: `ce` (labels alone), `kd` (the teacher's outputs as well), or labels beside something inside of
+            the teacher: `nst`, `at`, `hints`, `sp`, `pkt`, `rkd`, `cc`.
         batch: Pictures a step. What does not fill a batch is left out of that epoch.
         learning_rate: At the first step.
         momentum: Nesterov momentum.
@@ -55,6 +57,8 @@ class TrainingRecipe:
             raise ConfigError(
                 f"epochs and batch must be 1 or more; got {self.epochs} and {self.batch}. Change them in the recipe."
             )
+        if self.settings.kernel not in KERNELS:
+            raise ConfigError(f"kernel must be one of {', '.join(KERNELS)}; got {self.settings.kernel!r}. Change it in the rung.")
         if not 0 <= self.settings.alpha <= 1 or self.settings.temperature <= 0:
             raise ConfigError(
                 f"alpha must be 0 to 1 and temperature positive; got {self.settings.alpha} and {self.settings.temperature}. Change them in the rung."
@@ -68,10 +72,12 @@ class TeacherOutputs:
     Attributes:
         logits: E x n x classes.
         features: One entry a block, F x n x C x h x w, for the first F epochs of the bank.
+        pooled: What its classifier is given, E x n x C.
     """
 
     logits: Tensor
     features: tuple[Tensor, ...] = ()
+    pooled: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +112,11 @@ def train(
     The order of the pictures depends on `seed` alone; on one machine, with one number of threads, so does the result.
 
     Args:
-        model: The network; for `nst` an `AbstractFeatureNetwork` with feature maps for the teacher's blocks.
+        model: The network; for losses that look inside an `AbstractFeatureNetwork` with feature maps for the teacher's blocks.
         data: Pictures; epoch e uses entry e modulo E of the bank.
         recipe: How to train.
         seed: Seed of the order of the pictures.
-        teacher: Outputs of the teacher on the same bank, for `kd` and `nst`.
+        teacher: Outputs of the teacher on the same bank, for all losses but `ce`.
         check: Called at every step; what it raises stops the run.
         progress: Called after every epoch with (fraction done, short text).
         device: torch device string.
@@ -121,8 +127,9 @@ def train(
     steps = data.train_labels.shape[1] // recipe.batch
     _check_outputs(model, recipe, data, teacher, steps)
     model.to(device=torch.device(device), memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    connector = _connector(model, data, recipe, teacher, seed, device)
     optimiser = torch.optim.SGD(
-        model.parameters(),
+        [*model.parameters(), *connector.parameters()],
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
@@ -140,7 +147,7 @@ def train(
             share = (epoch * steps + step) / (recipe.epochs * steps)
             optimiser.param_groups[0]["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
             optimiser.zero_grad()
-            loss, logits = _forward(model, batch, recipe)
+            loss, logits = _forward(model, connector, batch, recipe)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             total += loss.detach()
@@ -213,25 +220,51 @@ def _epoch_batches(
         return torch.split(bank[entry][chosen].to(device), recipe.batch)
 
     images, labels = cut(data.train_images), cut(data.train_labels)
+    needs = LOSSES[recipe.loss].needs
     said = [Outputs(torch.empty(0))] * len(images)
-    if teacher is not None and LOSSES[recipe.loss].needs == "logits":
+    if teacher is not None and needs == "logits":
         said = [Outputs(logits) for logits in cut(teacher.logits)]
-    elif teacher is not None and LOSSES[recipe.loss].needs == "features":
+    elif teacher is not None and needs == "blocks":
         said = [Outputs(torch.empty(0), blocks) for blocks in zip(*map(cut, teacher.features), strict=True)]
+    elif teacher is not None and teacher.pooled is not None and needs == "pooled":
+        said = [Outputs(torch.empty(0), pooled=pooled) for pooled in cut(teacher.pooled)]
     return [_Batch(*each) for each in zip(images, labels, said, strict=True)]
 
 
-def _forward(model: nn.Module, batch: _Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor]:
+def _connector(
+    model: nn.Module, data: ImageData, recipe: TrainingRecipe, teacher: TeacherOutputs | None, seed: int, device: str
+) -> nn.Module:
+    """What the loss wants trained along with the student; without parameters where it wants nothing."""
+    connect = LOSSES[recipe.loss].connect
+    if connect is None or teacher is None:
+        return nn.Identity()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model.eval()  # a look at shapes must not move the batch norms
+        student = _outputs(model, data.train_images[0, :2].to(device))
+        model.train()
+        connector = connect(student, Outputs(torch.empty(0), tuple(maps[0, :2] for maps in teacher.features)))
+    return connector.to(device=torch.device(device), memory_format=torch.channels_last).train()  # type: ignore[call-overload, no-any-return]
+
+
+def _outputs(model: nn.Module, images: Tensor) -> Outputs:
+    """All outputs of a network that hands them out."""
+    assert isinstance(model, AbstractFeatureNetwork)
+    _, *blocks, pooled, logits = model.forward_features(images)
+    return Outputs(logits, tuple(blocks), pooled)
+
+
+def _forward(model: nn.Module, connector: nn.Module, batch: _Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor]:
     """Loss and logits of one batch."""
     loss = LOSSES[recipe.loss]
-    if loss.needs == "features" and isinstance(model, AbstractFeatureNetwork):
-        _, *blocks, _, logits = model.forward_features(batch.images)
-        if len(blocks) != len(batch.teacher.blocks):
+    if loss.needs in INSIDE:
+        student = _outputs(model, batch.images)
+        if loss.needs == "blocks" and len(student.blocks) != len(batch.teacher.blocks):
             raise EvaluationError(
-                f"the teacher must have feature maps for {len(blocks)} blocks, as the student; got {len(batch.teacher.blocks)}. "
+                f"the teacher must have feature maps for {len(student.blocks)} blocks, as the student; got {len(batch.teacher.blocks)}. "
                 "Give both the same number of cells a stage."
             )
-        student = Outputs(logits, tuple(blocks))
+        student = connector(student) if loss.connect else student
     else:
         student = Outputs(model(batch.images))
     return loss.value(student, batch.teacher, batch.labels, recipe.settings), student.logits
@@ -254,17 +287,22 @@ def _check_outputs(model: nn.Module, recipe: TrainingRecipe, data: ImageData, te
             f"the teacher's outputs must cover the training bank of {tuple(data.train_labels.shape)} pictures; "
             f"got {tuple(teacher.logits.shape[:2])}. Train the teacher anew."
         )
-    if needs == "features":
-        if not isinstance(model, AbstractFeatureNetwork):
-            raise EvaluationError(
-                f"loss {recipe.loss!r} must have a network that hands out its feature maps; got {type(model).__name__}. "
-                "Derive it from AbstractFeatureNetwork, or use 'kd'."
-            )
-        have, need = len(teacher.features[0]) if teacher.features else 0, min(recipe.epochs, len(data.train_images))
-        if have < need:
-            raise EvaluationError(
-                f"the teacher's features must cover {need} epochs; got {have}. Raise 'feature_epochs' of the teacher."
-            )
+    if needs not in INSIDE:
+        return
+    if not isinstance(model, AbstractFeatureNetwork):
+        raise EvaluationError(
+            f"loss {recipe.loss!r} must have a network that hands out its feature maps; got {type(model).__name__}. "
+            "Derive it from AbstractFeatureNetwork, or use 'kd'."
+        )
+    have, need = len(teacher.features[0]) if teacher.features else 0, min(recipe.epochs, len(data.train_images))
+    if needs == "blocks" and have < need:
+        raise EvaluationError(
+            f"the teacher's features must cover {need} epochs; got {have}. Raise 'feature_epochs' of the teacher."
+        )
+    if needs == "pooled" and teacher.pooled is None:
+        raise EvaluationError(
+            f"loss {recipe.loss!r} must have the teacher's pooled vectors; this teacher was kept without. Delete its file: it is made anew."
+        )
 
 
 def parts(images: Tensor, model: nn.Module, batch: int = EVALUATION_BATCH) -> list[Tensor]:

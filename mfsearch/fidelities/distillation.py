@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mfsearch.distillation import LOSSES
 from mfsearch.distillation.losses import LossSettings
+from mfsearch.distillation.selectivity import Kernel
 from mfsearch.distillation.trainer import TrainingRecipe, evaluate, train
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import AbstractEvaluation, AbstractResource, Context
@@ -33,15 +34,16 @@ class Distillation(AbstractEvaluation):
         name: Name of the rung.
         live: The task.
         epochs: Epochs.
-        loss: Name in `mfsearch.distillation.LOSSES`: `kd` (the teacher's outputs), `nst` (the teacher's feature maps) or `ce`
-            (labels alone, no teacher).
+        loss: Name in `mfsearch.distillation.LOSSES`: `kd` (the teacher's outputs), `ce` (labels alone, no teacher), or what else
+            of the teacher is matched: `nst`, `at`, `hints`, `sp`, `pkt`, `rkd`, `cc`.
         expected_seconds: Device seconds expected, for all architectures or as a function of one.
         signal: Which figure is the value: `val_accuracy`, `train_accuracy` or `-train_loss`. After few epochs what was
             measured in training ranks better than validation does.
         validate: Whether to measure `val_accuracy`; None measures it where it is the signal.
         alpha: For `kd`, the share of the labels in the loss.
         temperature: For `kd`, how far outputs are softened.
-        beta: For `nst`, the weight of the feature maps beside the labels.
+        beta: For losses that match something inside of the teacher, its weight beside the labels; None: the loss's own.
+        kernel: For `nst`, by what feature maps are compared: `polynomial`, `linear` or `gaussian`.
         batch: Pictures a step.
         learning_rate: At the first step.
         keep_weights: Whether to write the weights into the work folder.
@@ -64,7 +66,8 @@ class Distillation(AbstractEvaluation):
         validate: bool | None = None,
         alpha: float = 0.5,
         temperature: float = 6.0,
-        beta: float = 5.0,
+        beta: float | None = None,
+        kernel: Kernel = "polynomial",
         batch: int = 32,
         learning_rate: float = 0.1,
         keep_weights: bool = True,
@@ -84,7 +87,9 @@ class Distillation(AbstractEvaluation):
         self.name = name
         self.seeds = seeds
         self.live = live
-        self.training = TrainingRecipe(epochs, loss, batch, learning_rate, settings=LossSettings(alpha, temperature, beta))
+        self.training = TrainingRecipe(
+            epochs, loss, batch, learning_rate, settings=LossSettings(alpha, temperature, beta, kernel)
+        )
         self.signal = signal
         self.keep_weights = keep_weights
         self.teacher_seconds = teacher_seconds

@@ -8,7 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mfsearch.datasets.base import ImageData
-from mfsearch.distillation.losses import LossSettings, knowledge_distillation, neuron_selectivity
+from mfsearch.distillation import LOSSES
+from mfsearch.distillation.losses import LossSettings, Outputs, softened
+from mfsearch.distillation.selectivity import neuron_selectivity
 from mfsearch.distillation.trainer import TeacherOutputs, TrainingRecipe, estimate_statistics, evaluate, predict, train
 from mfsearch.errors import ConfigError, EvaluationError, LimitReachedError
 from mfsearch.networks.nasbench201 import NASBench201Network
@@ -41,8 +43,9 @@ def data():
 def teacher(data):
     model = network(9, channels=8).eval()
     with torch.no_grad():
-        _, *blocks, _, logits = model.forward_features(data.train_images.flatten(0, 1))
-    return TeacherOutputs(logits.view(2, 70, 3), tuple(b.reshape(2, 70, *b.shape[1:]) for b in blocks))
+        _, *blocks, pooled, logits = model.forward_features(data.train_images.flatten(0, 1))
+    blocks = tuple(b.reshape(2, 70, *b.shape[1:]) for b in blocks)
+    return TeacherOutputs(logits.view(2, 70, 3), blocks, pooled.view(2, 70, -1))
 
 
 def test_learns(data):
@@ -71,7 +74,7 @@ def test_is_the_plain_loop(data, teacher, loss):
             *features, logits = theirs.forward_features(images)
             value = F.cross_entropy(logits, labels)
             if loss == "kd":
-                value = knowledge_distillation(logits, labels, teacher.logits[e, chosen], 0.3, 4.0)
+                value = 0.3 * value + 0.7 * softened(logits, teacher.logits[e, chosen], 4.0)
             if loss == "nst":
                 value = value + 2.0 * neuron_selectivity(features[1:-1], [b[e, chosen] for b in teacher.features], False)
             optimiser.zero_grad()
@@ -82,6 +85,65 @@ def test_is_the_plain_loop(data, teacher, loss):
         assert result.losses[epoch] == pytest.approx(total / 4, rel=1e-3)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, b.contiguous(), rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if loss.needs in ("blocks", "pooled")])
+def test_matches_what_is_inside_of_the_teacher(data, teacher, loss):
+    """Along with the labels: the distance falls below what learning the labels alone leaves of it."""
+
+    def trained(settings):
+        model = network()
+        recipe = TrainingRecipe(epochs=6, loss=loss, batch=16, settings=settings)
+        train(model, data, recipe, 0, teacher)
+        return model
+
+    match = LOSSES[loss].match
+    assert match is not None
+
+    def distance(model):
+        with torch.no_grad():
+            _, *blocks, pooled, logits = model.forward_features(data.train_images[1, :40])
+            said = Outputs(torch.empty(0), tuple(b[1, :40] for b in teacher.features), teacher.pooled[1, :40])
+            own = Outputs(logits, tuple(blocks), pooled)
+            return match(own, said, LossSettings()).item()
+
+    weight = {"at": 20.0, "sp": 20.0, "pkt": 3000.0, "rkd": 0.2, "nst": 10.0, "cc": 10.0, "hints": 1.0}[loss]
+    with_teacher, labels_alone = trained(LossSettings(beta=weight)), trained(LossSettings(beta=0.0))
+    assert evaluate(with_teacher, data.val_images, data.val_labels) > 85
+    if loss != "hints":  # the regressor that its distance is measured through is gone with the training
+        assert distance(with_teacher) < 0.9 * distance(labels_alone)
+
+
+def test_the_hints_regressor_is_the_students_companion(data, teacher):
+    """The same as a textbook loop in which it is one more module of the optimiser."""
+    recipe = TrainingRecipe(epochs=2, loss="hints", batch=16, settings=LossSettings(beta=0.5), statistics=0)
+    ours, theirs = network(), network()
+    result = train(ours, data, recipe, seed=5, teacher=teacher)
+    _, *shapes, _, _ = network().eval().forward_features(data.train_images[0, :2])
+    place = len(shapes) // 2
+    torch.manual_seed(5)
+    regressor = nn.Sequential(
+        nn.Conv2d(shapes[place].shape[1], teacher.features[place].shape[2], 1, bias=False),
+        nn.BatchNorm2d(teacher.features[place].shape[2]),
+    )
+    weights = [*theirs.parameters(), *regressor.parameters()]
+    optimiser = torch.optim.SGD(weights, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=2 * 4)
+    order = torch.Generator().manual_seed(5)
+    theirs.train()
+    for epoch in range(2):
+        total = 0.0
+        chosen = torch.randperm(70, generator=order)[:64].split(16)
+        for batch in chosen:
+            _, *blocks, _, logits = theirs.forward_features(data.train_images[epoch, batch])
+            hint = (regressor(blocks[place]) - teacher.features[place][epoch, batch]).square().mean()
+            value = F.cross_entropy(logits, data.train_labels[epoch, batch]) + 0.5 * hint
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+            schedule.step()
+            total += value.item()
+        assert result.losses[epoch] == pytest.approx(total / 4, rel=1e-3)
 
 
 def test_same_seed_same_figures(data):
@@ -163,6 +225,9 @@ def test_missing_outputs_are_said(data, teacher):
         train(nn.Linear(2, 2), data, nst, 0, teacher)
     with pytest.raises(EvaluationError, match="the teacher must have feature maps for 5 blocks, as the student; got 2"):
         train(network(), data, nst, 0, TeacherOutputs(teacher.logits, teacher.features[:2]))
+    rkd = TrainingRecipe(epochs=2, loss="rkd", batch=16)
+    with pytest.raises(EvaluationError, match="loss 'rkd' must have the teacher's pooled vectors; this teacher was kept without"):
+        train(network(), data, rkd, 0, TeacherOutputs(teacher.logits, teacher.features))
     with pytest.raises(EvaluationError, match="an epoch must hold one batch of 71 at least; got 70 pictures"):
         train(network(), data, TrainingRecipe(epochs=1, batch=71), 0)
 
@@ -170,7 +235,8 @@ def test_missing_outputs_are_said(data, teacher):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "at"}, "loss must be one of ce, kd, nst; got 'at'"),
+        ({"loss": "attention"}, "loss must be one of ce, kd, nst, at, hints, sp, pkt, rkd, cc; got 'attention'"),
+        ({"settings": LossSettings(kernel="rbf")}, "kernel must be one of polynomial, linear, gaussian; got 'rbf'"),  # type: ignore[arg-type]
         ({"epochs": 0}, "epochs and batch must be 1 or more; got 0 and 32"),
         ({"settings": LossSettings(alpha=1.5)}, "alpha must be 0 to 1 and temperature positive; got 1.5 and 6.0"),
     ],
