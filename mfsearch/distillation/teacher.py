@@ -55,6 +55,12 @@ class TeacherRecipe:
                 f"a teacher must be trained with the loss 'ce', having no teacher itself; got {self.training.loss!r}. Leave it out."
             )
 
+    def network(self, in_channels: int, classes: int) -> NASBench201Network:
+        """The untrained network, its weights drawn from the seed; torch's global generator is left as it was."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            return NASBench201Network(self.operations, in_channels, classes, self.channels, self.cells, self.reduction)
+
     def key(self, data_key: str) -> str:
         """Hash of this recipe together with the data's."""
         text = json.dumps({"revision": REVISION, "data": data_key, **asdict(self)}, sort_keys=True)
@@ -137,11 +143,7 @@ def make_teacher(
         OSError: If the folder cannot be written.
     """
     began = clock()
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)
-        model = NASBench201Network(
-            recipe.operations, data.input_shape[0], data.classes, recipe.channels, recipe.cells, recipe.reduction
-        )
+    model = recipe.network(data.input_shape[0], data.classes)
     train(model, data, recipe.training, recipe.seed, check=check, progress=progress, device=device)
     accuracy = evaluate(model, data.val_images[:VALIDATION], data.val_labels[:VALIDATION], check=check)
     logits, pooled = (said.view(*data.train_labels.shape, -1) for said in _said(model, data.train_images.flatten(0, 1), check))

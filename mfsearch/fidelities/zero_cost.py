@@ -8,6 +8,7 @@ from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractScore, Context
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.proxies import PROXIES
+from mfsearch.proxies.diswot import Reference
 from mfsearch.proxies.minibatch import minibatch
 from mfsearch.proxies.scoring import score
 from mfsearch.records import Architecture, Scores
@@ -43,6 +44,7 @@ class ZeroCost(AbstractScore):
         self.seed = seed
         self.seconds_per_proxy = seconds_per_proxy
         self._proxies = tuple(PROXIES[proxy] for proxy in proxies)
+        self._reference: Reference | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -79,6 +81,18 @@ class ZeroCost(AbstractScore):
         seconds = context.elapsed() - began if any(not proxy.free for proxy in self._proxies) else 0.0
         return Scores(self.columns, tuple(rows), seconds)
 
+    @property
+    def _teacher(self) -> Reference | None:
+        """The teacher's architecture for the scores that compare with it; it need not have been trained."""
+        if not any(proxy.teacher for proxy in self._proxies):
+            return None
+        if self._reference is None:
+            live, data = self.live, self.live.data
+            images, labels = minibatch(data.train_images[0], data.train_labels[0], self.seed)
+            network = live.teacher_recipe.network(data.input_shape[0], data.classes)
+            self._reference = Reference(network, images, labels, self.seed)
+        return self._reference
+
     def _row(self, architecture: Architecture) -> tuple[float | None, ...]:
         live = self.live
         figures: dict[str, float | None] = dict(live.space.counts(architecture, live.task))
@@ -86,5 +100,7 @@ class ZeroCost(AbstractScore):
         if rest:
             data = live.data
             images, labels = minibatch(data.train_images[0], data.train_labels[0], self.seed)
-            figures.update(score(lambda: live.space.build(architecture, live.task), rest, images, labels, self.seed))
+            figures.update(
+                score(lambda: live.space.build(architecture, live.task), rest, images, labels, self.seed, self._teacher)
+            )
         return tuple(figures[proxy.name] for proxy in self._proxies)

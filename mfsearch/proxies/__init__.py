@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfsearch.proxies.diswot import DISWOT
 from mfsearch.proxies.epe_nas import EPE_NAS
 from mfsearch.proxies.fisher import FISHER
 from mfsearch.proxies.flops import FLOPS
@@ -19,5 +20,5 @@ from mfsearch.proxies.zen import ZEN
 
 PROXIES: dict[str, Proxy] = {
     proxy.name: proxy
-    for proxy in (PARAMS, FLOPS, SYNFLOW, NWOT, JACOV, SNIP, GRAD_NORM, PLAIN, FISHER, GRASP, L2_NORM, EPE_NAS, ZEN)
+    for proxy in (PARAMS, FLOPS, SYNFLOW, NWOT, JACOV, SNIP, GRAD_NORM, PLAIN, FISHER, GRASP, L2_NORM, EPE_NAS, ZEN, DISWOT)
 }

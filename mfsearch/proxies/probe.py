@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mfsearch.networks.base import layers_in
+
+if TYPE_CHECKING:
+    from mfsearch.proxies.diswot import Reference
 
 
 class Probe:
@@ -21,14 +25,17 @@ class Probe:
         images: n x channels x height x width, float.
         labels: n class numbers, int64.
         seed: Seed of whatever a proxy draws.
+        teacher: Whom the network is compared with, for the scores that do.
     """
 
-    def __init__(self, network: nn.Module, images: Tensor, labels: Tensor, seed: int = 0) -> None:
+    def __init__(
+        self, network: nn.Module, images: Tensor, labels: Tensor, seed: int = 0, teacher: Reference | None = None
+    ) -> None:
         # On the CPU convolutions of small channel counts are a third faster in this layout; no figure depends on it.
         self.network = network.to(device=images.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.images = images.detach().clone(memory_format=torch.channels_last).requires_grad_()
         self.labels = labels
-        self.seed = seed
+        self.seed, self.teacher = seed, teacher
         self._in_loss = False
 
     @property
@@ -150,6 +157,7 @@ class Proxy:
         compute: Its figure for a probe; not finite where it is undefined.
         trusted: Whether more of it is known to go with better accuracy (Spearman above .6 on every data set of NAS-Bench-201).
         free: Whether it only counts what the network is made of (its size), and needs no pass of data.
+        teacher: Whether it compares with a teacher's network.
         second_order: Whether it differentiates the gradient; those come first, and the others share their passes.
     """
 
@@ -157,4 +165,5 @@ class Proxy:
     compute: Callable[[Probe], float]
     trusted: bool = False
     free: bool = False
+    teacher: bool = False
     second_order: bool = False

@@ -8,11 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mfsearch.proxies.diswot import Reference
 from mfsearch.proxies.probe import Probe, Proxy
 
 
 def score(
-    model_factory: Callable[[], nn.Module], proxies: Sequence[Proxy], images: Tensor, labels: Tensor, seed: int
+    model_factory: Callable[[], nn.Module],
+    proxies: Sequence[Proxy],
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    teacher: Reference | None = None,
 ) -> Mapping[str, float | None]:
     """Score a fresh network on one minibatch; forward and backward passes are shared by the proxies that need them.
 
@@ -22,6 +28,7 @@ def score(
         images: Minibatch, n x channels x height x width; the network goes to its device.
         labels: n class numbers, int64.
         seed: Seed of the initialisation: the same seed gives the same scores.
+        teacher: Whom `diswot` compares with; without one it is undefined.
 
     Returns:
         The figure of each proxy by name. None where it is undefined (not finite; a network whose output ignores its input):
@@ -29,7 +36,7 @@ def score(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        probe = Probe(model_factory(), images, labels, seed)
+        probe = Probe(model_factory(), images, labels, seed, teacher)
         ordered = sorted(proxies, key=lambda proxy: not proxy.second_order)
         figures = {proxy.name: proxy.compute(probe) for proxy in ordered}
     return {proxy.name: figures[proxy.name] if math.isfinite(figures[proxy.name]) else None for proxy in proxies}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import math
 
 import torch
-from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.pooling import _AdaptiveAvgPoolNd
 
+from mfsearch.proxies.gaussian import last_map, redrawn
 from mfsearch.proxies.probe import Probe, Proxy
 
 _STEP = 0.01
@@ -24,41 +22,15 @@ def zen(probe: Probe) -> float:
 
     Source: Lin et al., "Zen-NAS: A Zero-Shot NAS for High-Performance Image Recognition", ICCV 2021.
     """
-    network = copy.deepcopy(probe.network)
     generator = torch.Generator().manual_seed(probe.seed)
-    norms = []
+    network = redrawn(probe.network, generator)
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                module.weight.copy_(torch.randn(module.weight.shape, generator=generator))
-                if module.bias is not None:
-                    module.bias.zero_()
-            elif isinstance(module, _BatchNorm):
-                module.reset_parameters()
-                norms.append(module)
         noise, step = (torch.randn(probe.images.shape, generator=generator).to(probe.images) for _ in range(2))
-        before, after = (_last_map(network, images) for images in (noise, noise + _STEP * step))
+        before, after = (last_map(network, images)[0] for images in (noise, noise + _STEP * step))
         change = float((before - after).abs().double().mean())
         scale = sum(0.5 * math.log(float(norm.running_var.double().mean())) for norm in norms if norm.running_var is not None)
     return math.log(change) + scale if change > 0 else -math.inf
-
-
-def _last_map(network: nn.Module, images: Tensor) -> Tensor:
-    """The last feature map, n x C x h x w, that one of the network's layers hands on; a pooled one is none."""
-    maps = [images]
-
-    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if output.ndim == 4 and not isinstance(module, _AdaptiveAvgPoolNd):
-            maps[0] = output
-
-    leaves = [module for module in network.modules() if not any(True for _ in module.children())]
-    hooks = [module.register_forward_hook(record) for module in leaves]
-    try:
-        network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return maps[0]
 
 
 ZEN = Proxy("zen", zen)

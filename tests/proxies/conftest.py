@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mfsearch.networks.nasbench201 import NASBench201Network
+from mfsearch.proxies.diswot import Reference
 from mfsearch.proxies.probe import Probe
 
 CELLS = {
@@ -35,8 +36,13 @@ class Case:
         torch.manual_seed(0)
         return NASBench201Network(self.operations, self.in_channels, self.classes, self.channels, self.cells).train()
 
+    def teacher(self) -> Reference:
+        with torch.random.fork_rng():
+            network = NASBench201Network(CELLS["dense"], self.in_channels, self.classes, self.channels, self.cells)
+        return Reference(network, self.images, self.labels)
+
     def probe(self) -> Probe:
-        return Probe(self.network(), self.images, self.labels)
+        return Probe(self.network(), self.images, self.labels, teacher=self.teacher())
 
 
 def make(operations: tuple[str, ...]) -> Case:

@@ -15,7 +15,7 @@ def scores(case: Any, names: list[str], seed: int = 0) -> dict[str, float | None
     def factory() -> NASBench201Network:
         return NASBench201Network(case.operations, case.in_channels, case.classes, case.channels, case.cells)
 
-    return dict(score(factory, [PROXIES[name] for name in names], case.images, case.labels, seed))
+    return dict(score(factory, [PROXIES[name] for name in names], case.images, case.labels, seed, case.teacher()))
 
 
 def test_scores_are_those_of_the_proxies_alone(case: Any) -> None:
@@ -44,3 +44,7 @@ def test_undefined_scores_are_missing(disconnected: Any) -> None:
     found = scores(disconnected, list(PROXIES))
     assert {name for name, figure in found.items() if figure is not None} == {"params", "flops", "l2_norm"}
     assert found["params"] is not None and math.isfinite(found["params"])
+
+
+def test_without_a_teacher_there_is_nothing_to_compare_with(case: Any) -> None:
+    assert score(case.network, [PROXIES["diswot"]], case.images, case.labels, 0) == {"diswot": None}
