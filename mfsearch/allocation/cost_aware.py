@@ -23,6 +23,7 @@ from mfsearch.allocation.kept import Kept
 from mfsearch.errors import ConfigError
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
+_UNINFORMED, _INFORMED = 4, 2  # random evaluations to begin with, without trusted scores and with them
 _LIKELY = 2000  # architectures that lower levels are considered for: the most promising at the target
 
 
@@ -30,7 +31,8 @@ class CostAware(AbstractPolicy):
     """Cost-aware multi-fidelity knowledge gradient on a growing pool.
 
     Args:
-        initial: Random evaluations at the lowest level before the surrogate decides: it needs some bad architectures, too.
+        initial: Random evaluations at the lowest level before the surrogate decides: it needs some bad architectures, too. None: 4,
+            or 2 where trusted scores tell good from bad already.
         initial_share: Most of the budget that they may cost, as a fraction; two are made in any case.
         start_share: Most of the budget that the first scores may cost, as a fraction.
         grow_every: Evaluations between two growths of the pool; 0 never grows it.
@@ -48,7 +50,7 @@ class CostAware(AbstractPolicy):
 
     def __init__(
         self,
-        initial: int = 4,
+        initial: int | None = None,
         initial_share: float = 0.3,
         start_share: float = 0.1,
         grow_every: int = 1,
@@ -71,7 +73,7 @@ class CostAware(AbstractPolicy):
             if not 0 <= share <= 1:
                 raise ConfigError(f"policy cost_aware: {name} must be between 0 and 1; got {share}.")
         for name, count in (
-            ("initial", initial),
+            ("initial", initial or 0),
             ("grow_every", grow_every),
             ("grow_from", grow_from),
             ("grow_by", grow_by),
@@ -134,11 +136,13 @@ class CostAware(AbstractPolicy):
     def _beginning(self, state: State) -> int:
         """Number of random evaluations: fewer where they would eat up a small budget, but two."""
         known = first_scored(state, REFERENCE)
+        told = any(trusted for rung in state.ladder.inputs for trusted in rung.trusted)
+        wanted = self.initial if self.initial is not None else _INFORMED if told else _UNINFORMED
         if not known:
-            return self.initial
+            return wanted
         rung = state.ladder.evaluations[0].name
         price = max(float(np.median([state.cost(a, rung) for a in known])), 1e-9)
-        return min(self.initial, max(2, int(self.initial_share * state.total / price)))
+        return min(wanted, max(2, int(self.initial_share * state.total / price)))
 
     def _at_random(self, state: State, n: int, rng: np.random.Generator) -> list[EvaluationQuery]:
         rung = state.ladder.evaluations[0].name

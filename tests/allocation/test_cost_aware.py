@@ -47,6 +47,22 @@ def test_first_evaluations_at_random_at_the_lowest_level(make: Callable[..., Sta
     assert [(q.architecture, q.rung) for q in queries if isinstance(q, EvaluationQuery)] == [(a, "low") for a in members[:2]]
 
 
+def test_trusted_scores_stand_for_half_of_the_first_evaluations(make: Callable[..., State], members: list[Architecture]) -> None:
+    """They tell good from bad already; without scores, and with scores of which nothing is known, there are four."""
+
+    proxies, *rungs = make().ladder
+    untold = type("Untold", (type(proxies),), {"trusted": (False, False)})()
+
+    def random_runs(state: State) -> int:
+        reason = "at random: the surrogate needs a beginning"
+        queries = CostAware().propose(state, 9, RNG(0)).queries
+        return sum(isinstance(q, EvaluationQuery) and q.why["reason"] == reason for q in queries)
+
+    assert random_runs(make(scored=members)) == 2
+    assert random_runs(make(scored=members, ladder=FidelityLadder([untold, *rungs]))) == 4
+    assert random_runs(make(ladder=FidelityLadder(rungs))) == 4
+
+
 def test_the_pool_grows_by_neighbours_of_the_promising(
     make: Callable[..., State], members: list[Architecture], space: NASBench201Space
 ) -> None:
