@@ -60,16 +60,15 @@ def fit_cokriging(
         raise DataError(f"levels in X must be below {levels}; got level {int(data.levels.max())}.")
     data = data.by_level()
     parameters = _parameters(blocks, levels)
+    if not refit and start is not None:
+        if not _fits(start, parameters):
+            raise DataError("hyper-parameters taken as they are must be of the same inputs and levels; these are not. Fit again.")
+        return CokrigingModel(_taken(start, parameters), data)
     prior = Prior(parameters, blocks, shared or (True,) * levels, saturating, noisy)
     given = None if start is None else prior.read(start)
-    if start is not None and given is None and not refit:
-        raise DataError("hyper-parameters taken as they are must be of the same inputs and levels; these are not. Fit again.")
     origin = np.zeros(prior.size)
     if not refit or not len(data):
-        if start is None or given is None:
-            prior.write(origin)
-        else:
-            prior.take(start)
+        prior.write(origin if given is None else given)
         return CokrigingModel(parameters.requires_grad_(False), data)
     if given is None and len(data) > 2 * COARSE:  # a cold start: most of the way is as well gone on a part of the data
         given = _descend(parameters, prior, data.every(len(data) // COARSE), [origin], evaluations)
@@ -81,7 +80,7 @@ def fit_cokriging(
 
 def usable(start: Mapping[str, Json], blocks: InputBlocks, levels: int) -> bool:
     """Whether hyper-parameters are of these inputs, so that `fit_cokriging` can take them as they are."""
-    return Prior(_parameters(blocks, levels), blocks, (True,) * levels).read(start) is not None
+    return _fits(start, _parameters(blocks, levels))
 
 
 def fit_outlook(data: TrainingData, blocks: InputBlocks, start: Mapping[str, Json] | None = None) -> CokrigingModel:
@@ -94,14 +93,31 @@ def fit_outlook(data: TrainingData, blocks: InputBlocks, start: Mapping[str, Jso
             inputs: the prior.
     """
     parameters = _parameters(blocks, 1)
-    prior = Prior(parameters, blocks, (True,))
     known = start or {}
-    lowest = {name: [] if name in ABOVE else _first(known[name]) for name in prior.names if name in ABOVE or name in known}
-    if prior.read(lowest) is None:
-        prior.write(np.zeros(prior.size))
-    else:
-        prior.take(lowest)
+    names = [name for name, _ in parameters.named_parameters()]
+    lowest = {name: [] if name in ABOVE else _first(known[name]) for name in names if name in ABOVE or name in known}
+    if _fits(lowest, parameters):
+        return CokrigingModel(_taken(lowest, parameters), data.lowest())
+    prior = Prior(parameters, blocks, (True,))
+    prior.write(np.zeros(prior.size))
     return CokrigingModel(parameters.requires_grad_(False), data.lowest())
+
+
+def _fits(values: Mapping[str, Json], parameters: Hyperparameters) -> bool:
+    """Whether values by name are finite, and as many as these hyper-parameters."""
+    wanted = {name: parameter.numel() for name, parameter in parameters.named_parameters()}
+    if set(values) != set(wanted):
+        return False
+    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+    return all(array.size == wanted[name] and np.isfinite(array).all() for name, array in arrays.items())
+
+
+def _taken(values: Mapping[str, Json], parameters: Hyperparameters) -> Hyperparameters:
+    """The hyper-parameters as they are written, to the last bit."""
+    with torch.no_grad():
+        for name, parameter in parameters.named_parameters():
+            parameter.copy_(torch.as_tensor(values[name], dtype=torch.float64).reshape(parameter.shape))
+    return parameters.requires_grad_(False)
 
 
 def _first(value: Json) -> Json:
@@ -147,6 +163,7 @@ class Prior:
         saturating: bool = False,
         noisy: bool = False,
     ) -> None:
+        self._of = parameters
         self.parameters = list(parameters.parameters())
         self.names = [name for name, _ in parameters.named_parameters()]
         self.shapes = [parameter.shape for parameter in self.parameters]
@@ -204,19 +221,10 @@ class Prior:
 
     def read(self, values: Mapping[str, Json]) -> NDArray[np.float64] | None:
         """Hyper-parameters as a whitened vector; None if they are of other inputs, or not finite."""
-        if set(values) != set(self.names):
+        if not _fits(values, self._of):
             return None
-        tensors = [torch.as_tensor(values[name], dtype=torch.float64) for name in self.names]
-        if any(tensor.numel() != shape.numel() for tensor, shape in zip(tensors, self.shapes, strict=True)):
-            return None
-        flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).numpy()
-        return np.clip((flat - self._mean) / self._sd, -BOUND, BOUND) if np.isfinite(flat).all() else None
-
-    def take(self, values: Mapping[str, Json]) -> None:
-        """Set the hyper-parameters as they are written, to the last bit; only what `read` takes."""
-        with torch.no_grad():
-            for name, parameter in zip(self.names, self.parameters, strict=True):
-                parameter.copy_(torch.as_tensor(values[name], dtype=torch.float64).reshape(parameter.shape))
+        flat = np.concatenate([np.asarray(values[name], dtype=np.float64).reshape(-1) for name in self.names])
+        return np.clip((flat - self._mean) / self._sd, -BOUND, BOUND)
 
     def write(self, whitened: NDArray[np.float64]) -> None:
         """Set the hyper-parameters from a whitened vector."""
