@@ -43,6 +43,7 @@ setup(
     extras_require={
         "bench": ["matplotlib"],
         "configspace": ["ConfigSpace"],
+        "images": ["pillow"],
         "dev": [
             "ConfigSpace",
             "build",
@@ -54,6 +55,7 @@ setup(
             "mypy",
             "nats-bench",
             "pandas",
+            "pillow",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

@@ -4,5 +4,6 @@ from collections.abc import Callable
 
 from mfsearch.datasets.base import ImageData
 from mfsearch.datasets.digits import cluttered_digits
+from mfsearch.datasets.pictures import pictures
 
-DATASETS: dict[str, Callable[..., ImageData]] = {"digits": cluttered_digits}
+DATASETS: dict[str, Callable[..., ImageData]] = {"digits": cluttered_digits, "pictures": pictures}
