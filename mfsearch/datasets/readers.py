@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import zipfile
 from collections.abc import Iterable
@@ -111,15 +112,15 @@ def _read_folders(folder: Path) -> Arrays:
 def _decoded(encoded: Iterable[bytes | None], source: str) -> Pixels:
     """Pictures in colour, n x height x width x 3; all must have the size of the first."""
     try:
-        from PIL import Image
+        pillow = importlib.import_module("PIL.Image")  # an extra: most data sets need no decoding
     except ImportError:
         raise ConfigError("decoding pictures needs Pillow; it is not installed. Run: pip install 'mfsearch[images]'") from None
     found: list[Pixels] = []
     for place, content in enumerate(encoded):
         try:
-            with Image.open(io.BytesIO(content or b"")) as picture:
+            with pillow.open(io.BytesIO(content or b"")) as picture:
                 found.append(np.asarray(picture.convert("RGB")))
-        except (OSError, ValueError, Image.DecompressionBombError):
+        except (OSError, ValueError, pillow.DecompressionBombError):
             raise DataError(f"{source}: picture {place} must be a whole PNG or JPEG; it cannot be decoded.") from None
         if found[-1].shape != found[0].shape:
             raise DataError(

@@ -8,8 +8,8 @@ from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractScore, Context
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.proxies import PROXIES
-from mfsearch.proxies.diswot import Reference
 from mfsearch.proxies.minibatch import minibatch
+from mfsearch.proxies.reference import Reference
 from mfsearch.proxies.scoring import score
 from mfsearch.records import Architecture, Scores
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mfsearch.networks.base import layers_in
-
-if TYPE_CHECKING:
-    from mfsearch.proxies.diswot import Reference
+from mfsearch.proxies.reference import Reference
 
 
 class Probe:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mfsearch.proxies.diswot import Reference
 from mfsearch.proxies.probe import Probe, Proxy
+from mfsearch.proxies.reference import Reference
 
 
 def score(

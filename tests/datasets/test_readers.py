@@ -1,8 +1,8 @@
 """Every form in which data sets are passed around; real files of other people's where they are at hand."""
 
-import builtins
 import io
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,14 +109,7 @@ def test_broken_pictures_are_named(tmp_path: Path, images, message):
 def test_without_pillow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for split in ("train", "test"):
         pq.write_table(pa.table({"image": [png(pictures(1)[0])], "label": [0]}), tmp_path / f"{split}.parquet")
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name == "PIL":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(ConfigError, match=r"pip install 'mfsearch\[images\]'"):
         read_arrays(tmp_path)
 

@@ -71,7 +71,7 @@ def test_pickles_without_what_it_loaded(live):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "mnist"}, "dataset must be one of digits; got 'mnist'"),
+        ({"dataset": "mnist"}, "dataset must be one of digits, pictures; got 'mnist'"),
         ({"classes": 5}, r"task must have the data's shape \(1, 16, 16\) and 10 classes; got \(1, 16, 16\) and 5"),
     ],
 )

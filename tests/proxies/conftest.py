@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mfsearch.networks.nasbench201 import NASBench201Network
-from mfsearch.proxies.diswot import Reference
 from mfsearch.proxies.probe import Probe
+from mfsearch.proxies.reference import Reference
 
 CELLS = {
     "all kinds": ("nor_conv_3x3", "skip_connect", "nor_conv_1x1", "avg_pool_3x3", "none", "nor_conv_3x3"),

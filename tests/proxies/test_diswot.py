@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from mfsearch.networks.nasbench201 import NASBench201Network
-from mfsearch.proxies.diswot import DISWOT, SEEDS, Reference, semantic
+from mfsearch.proxies.diswot import DISWOT, semantic
 from mfsearch.proxies.gaussian import redrawn
 from mfsearch.proxies.probe import Probe
+from mfsearch.proxies.reference import SEEDS, Reference
 
 
 def outer(gradient: np.ndarray) -> np.ndarray:
