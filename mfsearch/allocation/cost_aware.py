@@ -32,7 +32,7 @@ class CostAware(AbstractPolicy):
 
     Args:
         initial: Random evaluations at the lowest level before the surrogate decides: it needs some bad architectures, too. None: 4,
-            or 2 where trusted scores tell good from bad already.
+            or 2 where trusted scores tell good from bad already, and 2 more if the first two that they lead to are no better.
         initial_share: Most of the budget that they may cost, as a fraction; two are made in any case.
         start_share: Most of the budget that the first scores may cost, as a fraction.
         grow_every: Evaluations between two growths of the pool; 0 never grows it.
@@ -92,7 +92,7 @@ class CostAware(AbstractPolicy):
         if first := self._first_scores(state, rng):
             return Proposal(first, reason="first scores, at random")
         done = [o for o in state.observations if o.status is Status.OK]
-        missing = self._beginning(state) - len(done) - len(state.pending)
+        missing = self._beginning(state, done) - len(done) - len(state.pending)
         if missing > 0 and (initial := self._at_random(state, min(n, missing), rng)):
             return Proposal(initial, state.memory, "first evaluations, at random")
         if not done:
@@ -133,11 +133,13 @@ class CostAware(AbstractPolicy):
         affordable = min(self.start_share * state.total, state.free) / price if price > 0 else REFERENCE
         return [ScoreQuery(tuple(drawn[: max(1, min(REFERENCE, int(affordable)))]), rung.name) for rung in unscored]
 
-    def _beginning(self, state: State) -> int:
-        """Number of random evaluations: fewer where they would eat up a small budget, but two."""
+    def _beginning(self, state: State, done: list[Observation]) -> int:
+        """Number of evaluations before the surrogate decides (alone): fewer where they would eat up a small budget, but two."""
         known = first_scored(state, REFERENCE)
         told = any(trusted for rung in state.ladder.inputs for trusted in rung.trusted)
         wanted = self.initial if self.initial is not None else _INFORMED if told else _UNINFORMED
+        if told and self.initial is None and _disappointed(state, done):
+            wanted = _UNINFORMED + _INFORMED  # those that disappointed are no random ones
         if not known:
             return wanted
         rung = state.ladder.evaluations[0].name
@@ -290,3 +292,9 @@ class CostAware(AbstractPolicy):
             "gain_per_second": float(gains[place] / costs[place]),
         }
         return EvaluationQuery(members[found[place]], rung, why=why)
+
+
+def _disappointed(state: State, done: list[Observation]) -> bool:
+    """Whether neither of the first two evaluations that scores led to beats the random ones before them: they may tell nothing."""
+    first = [o.value for o in done[: 2 * _INFORMED] if o.query.rung == state.ladder.evaluations[0].name and o.value is not None]
+    return len(first) == 2 * _INFORMED and max(first[_INFORMED:]) <= max(first[:_INFORMED])

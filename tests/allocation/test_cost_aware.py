@@ -63,6 +63,25 @@ def test_trusted_scores_stand_for_half_of_the_first_evaluations(make: Callable[.
     assert random_runs(make(ladder=FidelityLadder(rungs))) == 4
 
 
+def test_scores_that_lead_nowhere_are_followed_by_two_more_random_runs(
+    make: Callable[..., State], members: list[Architecture]
+) -> None:
+    """The first two runs are random, the next two were led to; where neither beats the random ones, so are the fifth and sixth."""
+    by_value = sorted(members, key=lambda a: a.genotype.count("nor_conv_3x3"))
+    worst, best = by_value[:4], by_value[-4:]
+
+    def at_random(first: list[Architecture], **options: int) -> bool:
+        state = make(seen=[(a, "low") for a in first], scored=members, memory={"grown_at": len(first)})
+        (query,) = CostAware(**options).propose(state, 1, RNG(0)).queries
+        return isinstance(query, EvaluationQuery) and query.why["reason"] == "at random: the surrogate needs a beginning"
+
+    assert at_random(best[:2] + worst[:2]) and at_random(best[:2] + worst[:3])
+    assert not at_random(best[:2] + worst[:4])
+    assert not at_random(worst[:2] + best[:2]) and not at_random([worst[0], worst[1], worst[2], best[0]])
+    assert not at_random(best[:2] + worst[:1])  # two are awaited
+    assert not at_random(best[:2] + worst[:2], initial=2)
+
+
 def test_the_pool_grows_by_neighbours_of_the_promising(
     make: Callable[..., State], members: list[Architecture], space: NASBench201Space
 ) -> None:
