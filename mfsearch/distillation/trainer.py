@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mfsearch.datasets.base import ImageData
 from mfsearch.distillation import LOSSES
 from mfsearch.distillation.losses import LossSettings, Outputs
+from mfsearch.distillation.schedule import SCHEDULES, Schedule, rate
 from mfsearch.distillation.selectivity import KERNELS
 from mfsearch.errors import ConfigError, EvaluationError
 from mfsearch.networks.base import AbstractFeatureNetwork
@@ -26,7 +27,7 @@ EVALUATION_BATCH = 100  # pictures at once without gradients: more would leave t
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """How a network is trained: SGD with Nesterov momentum, learning rate falling to 0 along half a cosine.
+    """How a network is trained: SGD with Nesterov momentum.
 
     Attributes:
         epochs: Epochs.
@@ -39,6 +40,10 @@ class TrainingRecipe:
         settings: Of the loss.
         statistics: Pictures from which batch norm's statistics are estimated anew after training (the last epoch's, at most
             this many): after few epochs the running averages lag far behind the weights. 0 keeps the running averages.
+        schedule: How the learning rate goes: `cosine` or `wsd` (see `mfsearch.distillation.schedule`).
+        warmup: Share of the steps over which it rises, 0 to 1.
+        decay: For `wsd`, share of the steps over which it falls, 0 to 1.
+        clip: Largest norm of the gradient, all weights together; longer ones are shortened to it. None: they are not.
     """
 
     epochs: int
@@ -49,6 +54,10 @@ class TrainingRecipe:
     weight_decay: float = 5e-4
     settings: LossSettings = field(default_factory=LossSettings)
     statistics: int = 2048
+    schedule: Schedule = "cosine"
+    warmup: float = 0.0
+    decay: float = 0.2
+    clip: float | None = None
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
@@ -57,6 +66,14 @@ class TrainingRecipe:
             raise ConfigError(
                 f"epochs and batch must be 1 or more; got {self.epochs} and {self.batch}. Change them in the recipe."
             )
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}. Change it in the rung.")
+        if not (0 <= self.warmup < 1 and 0 <= self.decay <= 1 and self.warmup + self.decay * (self.schedule == "wsd") <= 1):
+            raise ConfigError(
+                f"warmup and decay must be shares of the training, together at most 1; got {self.warmup} and {self.decay}. Change them in the rung."
+            )
+        if self.clip is not None and not self.clip > 0:
+            raise ConfigError(f"clip must be positive, or left out; got {self.clip}. Change it in the rung.")
         if self.settings.kernel not in KERNELS:
             raise ConfigError(f"kernel must be one of {', '.join(KERNELS)}; got {self.settings.kernel!r}. Change it in the rung.")
         if not 0 <= self.settings.alpha <= 1 or self.settings.temperature <= 0:
@@ -144,11 +161,13 @@ def train(
         total, correct = torch.zeros((), device=device), torch.zeros((), device=device)
         for step, batch in enumerate(batches):
             check()
-            share = (epoch * steps + step) / (recipe.epochs * steps)
-            optimiser.param_groups[0]["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+            factor = rate(recipe.schedule, epoch * steps + step, recipe.epochs * steps, recipe.warmup, recipe.decay)
+            optimiser.param_groups[0]["lr"] = recipe.learning_rate * factor
             optimiser.zero_grad()
             loss, logits = _forward(model, connector, batch, recipe)
             loss.backward()  # type: ignore[no-untyped-call]
+            if recipe.clip is not None:
+                torch.nn.utils.clip_grad_norm_([*model.parameters(), *connector.parameters()], recipe.clip)
             optimiser.step()
             total += loss.detach()
             correct += (logits.detach().argmax(1) == batch.labels).sum()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mfsearch.distillation import LOSSES
 from mfsearch.distillation.losses import LossSettings
+from mfsearch.distillation.schedule import Schedule
 from mfsearch.distillation.selectivity import Kernel
 from mfsearch.distillation.trainer import TrainingRecipe, evaluate, train
 from mfsearch.errors import ConfigError, DataError
@@ -46,6 +47,9 @@ class Distillation(AbstractEvaluation):
         kernel: For `nst`, by what feature maps are compared: `polynomial`, `linear` or `gaussian`.
         batch: Pictures a step.
         learning_rate: At the first step.
+        schedule: How the learning rate goes: `cosine`, or `wsd` (warm-up, stable, decay).
+        warmup: Share of the steps over which it rises.
+        clip: Largest norm of the gradient; None: any.
         keep_weights: Whether to write the weights into the work folder.
         teacher_seconds: Device seconds that making the teacher is expected to take.
         seeds: How often one architecture may be trained here, each time with another seed.
@@ -70,6 +74,9 @@ class Distillation(AbstractEvaluation):
         kernel: Kernel = "polynomial",
         batch: int = 32,
         learning_rate: float = 0.1,
+        schedule: Schedule = "cosine",
+        warmup: float = 0.0,
+        clip: float | None = None,
         keep_weights: bool = True,
         teacher_seconds: float = 0.0,
         seeds: int = 1,

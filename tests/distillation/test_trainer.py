@@ -1,6 +1,7 @@
 """Training runs on tiny pictures: against a plain PyTorch loop, and at the edges."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -146,6 +147,33 @@ def test_the_hints_regressor_is_the_students_companion(data, teacher):
         assert result.losses[epoch] == pytest.approx(total / 4, rel=1e-3)
 
 
+def test_long_gradients_are_shortened(data):
+    """One step with a large rate: the weights move by no more than rate times the largest norm."""
+    start = network()
+    recipe = TrainingRecipe(epochs=1, batch=70, learning_rate=1.0, momentum=0.0, weight_decay=0.0, statistics=0, clip=1e-3)
+    clipped, free = network(), network()
+    train(clipped, data, recipe, 0)
+    train(free, data, replace(recipe, clip=None), 0)
+
+    def moved(model):
+        pairs = zip(model.parameters(), start.parameters(), strict=True)
+        return math.sqrt(sum((a - b).square().sum().item() for a, b in pairs))
+
+    assert moved(clipped) == pytest.approx(1e-3, rel=1e-3)
+    assert moved(free) > 0.1
+
+
+def test_the_schedule_is_the_recipes(data):
+    """With a decay of 1 and one step the rate is 1 all along; with a warm-up over half of two steps the first is half as large."""
+    recipe = TrainingRecipe(
+        epochs=2, batch=70, momentum=0.0, weight_decay=0.0, statistics=0, schedule="wsd", warmup=0.999, decay=0.0
+    )
+    models = [network(), network()]
+    train(models[0], data, recipe, 0)
+    train(models[1], data, replace(recipe, warmup=0.0), 0)
+    assert not torch.equal(models[0].classifier.weight, models[1].classifier.weight)
+
+
 def test_same_seed_same_figures(data):
     recipe = TrainingRecipe(epochs=2, batch=16)
     runs = [train(network(), data, recipe, seed) for seed in (1, 1, 2)]
@@ -238,6 +266,12 @@ def test_missing_outputs_are_said(data, teacher):
         ({"loss": "attention"}, "loss must be one of ce, kd, nst, at, hints, sp, pkt, rkd, cc; got 'attention'"),
         ({"settings": LossSettings(kernel="rbf")}, "kernel must be one of polynomial, linear, gaussian; got 'rbf'"),  # type: ignore[arg-type]
         ({"epochs": 0}, "epochs and batch must be 1 or more; got 0 and 32"),
+        ({"schedule": "linear"}, "schedule must be one of cosine, wsd; got 'linear'"),
+        (
+            {"schedule": "wsd", "warmup": 0.9},
+            "warmup and decay must be shares of the training, together at most 1; got 0.9 and 0.2",
+        ),
+        ({"clip": 0.0}, "clip must be positive, or left out; got 0.0"),
         ({"settings": LossSettings(alpha=1.5)}, "alpha must be 0 to 1 and temperature positive; got 1.5 and 6.0"),
     ],
 )
