@@ -1,0 +1,63 @@
+"""A rung that trains the network on the labels alone, and measures how well it does."""
+
+from __future__ import annotations
+
+from mfsearch.distillation.schedule import Schedule
+from mfsearch.fidelities.distillation import VALIDATED, Distillation, Seconds
+from mfsearch.fidelities.live import LiveTask
+
+
+class Training(Distillation):
+    """Train a candidate for some epochs without a teacher: `Distillation` with the loss `ce`.
+
+    Args:
+        name: Name of the rung.
+        live: The task.
+        epochs: Epochs.
+        expected_seconds: Device seconds expected, for all architectures or as a function of one.
+        signal: Which figure is the value: `val_accuracy`, `train_accuracy` or `-train_loss`.
+        validate: Whether to measure `val_accuracy`; None measures it where it is the signal.
+        batch: Pictures a step.
+        learning_rate: At the first step.
+        schedule: How the learning rate goes: `cosine`, or `wsd` (warm-up, stable, decay).
+        warmup: Share of the steps over which it rises.
+        clip: Largest norm of the gradient; None: any.
+        keep_weights: Whether to write the weights into the work folder.
+        seeds: How often one architecture may be trained here, each time with another seed.
+
+    Raises:
+        ConfigError: As `Distillation`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        live: LiveTask,
+        epochs: int,
+        expected_seconds: Seconds,
+        signal: str = VALIDATED,
+        validate: bool | None = None,
+        batch: int = 32,
+        learning_rate: float = 0.1,
+        schedule: Schedule = "cosine",
+        warmup: float = 0.0,
+        clip: float | None = None,
+        keep_weights: bool = True,
+        seeds: int = 1,
+    ) -> None:
+        super().__init__(
+            name,
+            live,
+            epochs,
+            "ce",
+            expected_seconds,
+            signal,
+            validate,
+            batch=batch,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            warmup=warmup,
+            clip=clip,
+            keep_weights=keep_weights,
+            seeds=seeds,
+        )
