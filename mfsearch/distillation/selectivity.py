@@ -73,10 +73,16 @@ def _linear(s: Tensor, t: Tensor, teacher_term: bool) -> Tensor:
 
 
 def _gaussian(s: Tensor, t: Tensor, teacher_term: bool) -> Tensor:
-    """Squared distances from the products: n x A x B and not n x A x B x L."""
+    """Squared distances from the products: n x A x B and not n x A x B x L.
+
+    Maps have unit length, or are dead: their squares are constants, and what a gradient would say of them normalising takes away.
+    """
+
+    def squares(a: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(a.detach(), dim=2).square()
 
     def apart(a: Tensor, b: Tensor) -> Tensor:
-        return (a.square().sum(2).unsqueeze(2) + b.square().sum(2).unsqueeze(1) - 2 * a @ b.mT).clamp_min(0.0)
+        return (squares(a).unsqueeze(2) + squares(b).unsqueeze(1) - 2 * a @ b.mT).clamp_min(0.0)
 
     across = apart(t, s)
     width = 2 * across.detach().mean((1, 2), keepdim=True).clamp_min(EPSILON)

@@ -1,6 +1,8 @@
 """Neuron selectivity transfer against its definition, written out as sums."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -122,3 +124,42 @@ def test_nst_of_dead_channels_is_finite():
     loss = neuron_selectivity([student], [torch.randn(2, 5, 4, 4)])
     loss.backward()
     assert torch.isfinite(loss) and student.grad is not None and not student.grad.any()
+
+
+MEMORY = """
+import resource, sys
+import torch
+from torch import nn
+from mfsearch.distillation.selectivity import neuron_selectivity
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+block = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU())
+images, teacher = torch.randn(256, 64, 32, 32), torch.randn(256, 64, 32, 32)
+block(images[:2]).mean().backward()
+before = peak()
+maps = block(images)
+forward = peak() - before
+loss = maps.mean()
+if sys.argv[1] != "none":
+    loss = loss + neuron_selectivity([maps], [teacher], teacher_term=False, kernel=sys.argv[1])
+loss.backward()
+print(forward, peak() - before)
+"""
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_takes_less_memory_than_one_and_a_half_forward_passes(kernel):
+    """256 maps of 64 channels, 32 x 32, in a process of its own: what the loss adds to a step, over what the forward pass takes."""
+
+    def measured(name):
+        done = subprocess.run([sys.executable, "-c", MEMORY, name], capture_output=True, text=True, check=True)
+        return map(int, done.stdout.split())
+
+    forward, without = measured("none")
+    _, with_loss = measured(kernel)
+    assert forward > 100_000  # kilobytes
+    assert with_loss - without < 1.5 * forward
