@@ -79,7 +79,8 @@ def _gaussian(s: Tensor, t: Tensor, teacher_term: bool) -> Tensor:
     """
 
     def squares(a: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(a.detach(), dim=2).square()
+        lengths: Tensor = torch.linalg.vector_norm(a.detach(), dim=2)
+        return lengths.square()
 
     def apart(a: Tensor, b: Tensor) -> Tensor:
         return (squares(a).unsqueeze(2) + squares(b).unsqueeze(1) - 2 * a @ b.mT).clamp_min(0.0)
