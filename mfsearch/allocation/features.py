@@ -182,12 +182,14 @@ class Features:
         keys = [a.key for a in architectures]
         if any(known and not all(key in known for key in keys) for _, known in self._rungs):
             return None
-        found = self._kept.find(self._learned, keys)
-        if found is None:
+        before = self._kept.find(self._learned, keys)
+        if before is None:
             found = Pool(keys, self(architectures))
-            self._kept.add(self._learned, found)
-        elif (more := len(found.keys)) < len(keys):
-            found.extend(keys[more:], self(architectures[more:]))
+        elif (known := len(before.keys)) < len(keys):
+            found = before.extended(keys[known:], self(architectures[known:]))
+        else:
+            found = before
+        self._kept.use(self._learned, found, instead=before)
         return found
 
     def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:

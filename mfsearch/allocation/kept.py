@@ -40,11 +40,13 @@ class Pool:
         self._observed = torch.empty(0, inputs.shape[1], dtype=torch.float64)
         self._marks: tuple[bytes, ...] = ()
 
-    def extend(self, keys: list[str], inputs: NDArray[np.float64]) -> None:
-        """The same list with more at its end."""
-        self._tiles.pop(len(self.keys) // CHUNK, None)  # the chunk that was not full
-        self.places.update((key, place) for place, key in enumerate(keys, start=len(self.keys)))
-        self.keys, self.inputs = [*self.keys, *keys], np.concatenate([self.inputs, inputs])
+    def extended(self, keys: list[str], inputs: NDArray[np.float64]) -> Pool:
+        """A list that goes on where this one ends, with what is known of this one; it stays as it is."""
+        found = Pool([*self.keys, *keys], np.concatenate([self.inputs, inputs]))
+        last = len(self.keys) // CHUNK  # a chunk that is not full has other rows there
+        found._tiles = {number: list(tiles) for number, tiles in self._tiles.items() if number != last}
+        found._observed, found._marks = self._observed, self._marks
+        return found
 
     def lowest(self, kernel: CokrigingKernel, observed: Tensor) -> list[Tensor] | None:
         """k_0 of the observations, n x d, and each chunk of the pool; n x CHUNK each, the last one narrower.
@@ -86,12 +88,12 @@ class Kept:
 
     def find(self, learned: object, keys: Sequence[str]) -> Pool | None:
         """The pool that this list goes on from, with the same inputs for what both hold."""
-        for place, (before, pool) in enumerate(self._pools):
+        for before, pool in self._pools:
             if before is learned and pool.keys == keys[: len(pool.keys)]:
-                self._pools.insert(0, self._pools.pop(place))
                 return pool
         return None
 
-    def add(self, learned: object, pool: Pool) -> None:
-        """Keep one more; the one that was not asked for longest goes."""
-        self._pools = [(learned, pool), *self._pools[: _POOLS - 1]]
+    def use(self, learned: object, pool: Pool, instead: Pool | None = None) -> None:
+        """Keep a pool, in the place of another one if need be; the one that was not asked for longest goes."""
+        others = [(before, other) for before, other in self._pools if other is not pool and other is not instead]
+        self._pools = [(learned, pool), *others[: _POOLS - 1]]

@@ -13,6 +13,7 @@ from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.features import Features
 from mfsearch.allocation.kept import LONG, Kept, Pool
+from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.records import Architecture, EvaluationQuery
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.surrogate.cokriging import CHUNK
@@ -77,8 +78,11 @@ def test_a_pool_keeps_what_it_has_when_more_comes(cells: list[Architecture]) -> 
     inputs, observed = rng.random((CHUNK + 300, 3)), torch.from_numpy(rng.random((70, 3)))
     pool = Pool([str(i) for i in range(CHUNK + 100)], inputs[: CHUNK + 100])
     first = pool.lowest(kernel, observed[:40])
-    pool.extend([str(i) for i in range(CHUNK + 100, CHUNK + 300)], inputs[CHUNK + 100 :])
+    short, pool = pool, pool.extended([str(i) for i in range(CHUNK + 100, CHUNK + 300)], inputs[CHUNK + 100 :])
     second = pool.lowest(kernel, observed)
+    assert len(short.keys) == len(short.inputs) == len(short.places) == CHUNK + 100
+    again = short.lowest(kernel, observed[:40])
+    assert again is not None and [chunk.shape for chunk in again] == [(40, CHUNK), (40, 100)]
     assert first is not None and second is not None
     assert [chunk.shape for chunk in first] == [(40, CHUNK), (40, 100)]
     assert [chunk.shape for chunk in second] == [(70, CHUNK), (70, 300)]
@@ -92,6 +96,21 @@ def test_a_pool_keeps_what_it_has_when_more_comes(cells: list[Architecture]) -> 
         torch.cat(third, 1), kernel.component(0, observed, torch.from_numpy(inputs)), rtol=1e-12, atol=1e-12
     )
     assert pool.places[str(CHUNK + 200)] == CHUNK + 200
+
+
+def test_a_list_stays_good_when_a_longer_one_begins_with_it(
+    make: Callable[..., State], table_ladder: FidelityLadder, cells: list[Architecture]
+) -> None:
+    """As where a pool is refined in rounds: within one decision, first a list, then the same with more at its end, then the first again."""
+    belief = Belief(make(seen=seen(cells, 30, 2), scored=cells[:1500], ladder=table_ladder), Kept())
+    short, long = cells[:600], cells[:1500]
+    before = belief.mean_variance(short, 1)
+    belief.mean_variance(long, 1)
+    belief.assume([EvaluationQuery(cells[40], "low")])
+    belief.realised(short)
+    after = belief.mean_variance(short, 1)
+    np.testing.assert_allclose(after[0], before[0], atol=1e-8)
+    assert len(after[0]) == len(short) and len(belief.upper(short, 0)) == len(short)
 
 
 def test_more_than_is_kept_is_computed_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
