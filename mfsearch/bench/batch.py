@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
-import signal
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
-import torch
 
 import mfsearch
 from mfsearch.bench.methods import Method, parse_options
@@ -27,12 +21,10 @@ from mfsearch.bench.trace import about, described, read, to_table, write
 from mfsearch.build import build_problem
 from mfsearch.config import Component, StudyConfig
 from mfsearch.errors import ConfigError, InterruptedSearchError, MfsearchError, SearchFailedError
-from mfsearch.interrupts import interruptible
+from mfsearch.execution.processes import each_in_a_process
 from mfsearch.problems.base import Problem
 from mfsearch.study import Rule
 from mfsearch.units import format_seconds
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -64,6 +56,16 @@ class Plan:
     def shard(self, method: Method, seed: int) -> Path:
         """File of one run."""
         return self.out / "runs" / f"{quote(method.label, safe='=')}-{seed}.parquet"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One run, and what its file says that it depends on."""
+
+    plan: Plan
+    method: Method
+    seed: int
+    fingerprint: Mapping[str, Any]
 
 
 @functools.cache
@@ -136,55 +138,28 @@ def _run_missing(
     say: Callable[[str], None],
 ) -> list[str]:
     failures: list[str] = []
-    before = set(multiprocessing.active_children())
-    # Always in processes of their own, even one by one: what numpy and torch do with one thread from their start on is the same
-    # everywhere, and no run sees what another left in a library's global state.
-    context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), interruptible():
-        pool = ProcessPoolExecutor(min(jobs, len(missing)), context, _begin)
-        try:
-            futures: dict[Future[str], tuple[Method, int]] = {}
-            for method, seed in missing:
-                futures[pool.submit(_work, plan, method, seed, prints[method.label])] = (method, seed)
-            for number, future in enumerate(as_completed(futures), start=1):
-                method, seed = futures[future]
-                message = future.result()
-                if message.startswith("failed"):
-                    failures.append(f"{method.label}, seed {seed}: {message.removeprefix('failed: ')}")
-                say(f"[{number}/{len(missing)}] {method.label}, seed {seed}: {message}")
-        except BrokenExecutor:
-            raise SearchFailedError(
-                f"a process of the bench ended before its run did: was there too little memory? What is finished is kept in {plan.out}. "
-                "Run the same command again, with fewer --jobs."
-            ) from None
-        except KeyboardInterrupt:
-            for process in set(multiprocessing.active_children()) - before:
-                process.terminate()
-            raise InterruptedSearchError(
-                f"interrupted; {sum(plan.shard(m, s).exists() for m, s in plan.tasks())} of {len(plan.tasks())} runs are kept in {plan.out}. "
-                "Run the same command again to go on."
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    tasks = [_Task(plan, method, seed, prints[method.label]) for method, seed in missing]
+    try:
+        for number, (task, message) in enumerate(each_in_a_process(_work, tasks, jobs), start=1):
+            if message.startswith("failed"):
+                failures.append(f"{task.method.label}, seed {task.seed}: {message.removeprefix('failed: ')}")
+            say(f"[{number}/{len(missing)}] {task.method.label}, seed {task.seed}: {message}")
+    except BrokenExecutor:
+        raise SearchFailedError(
+            f"a process of the bench ended before its run did: was there too little memory? What is finished is kept in {plan.out}. "
+            "Run the same command again, with fewer --jobs."
+        ) from None
+    except KeyboardInterrupt:
+        raise InterruptedSearchError(
+            f"interrupted; {sum(plan.shard(m, s).exists() for m, s in plan.tasks())} of {len(plan.tasks())} runs are kept in {plan.out}. "
+            "Run the same command again to go on."
+        ) from None
     return failures
 
 
-def _begin() -> None:
-    """In a new process: Ctrl-C is the parent's business, one thread, and an end when the parent ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
-
-
-def _work(plan: Plan, method: Method, seed: int, found: Mapping[str, Any]) -> str:
+def _work(task: _Task) -> str:
     """One run to its shard; what to say of it. Errors are text: not every exception survives the way between processes."""
+    plan, method, seed = task.plan, task.method, task.seed
     try:
         done = run(load_problem(plan.problem, plan.home), method, seed, plan.budget, plan.rule)
     except MfsearchError as error:
@@ -194,7 +169,7 @@ def _work(plan: Plan, method: Method, seed: int, found: Mapping[str, Any]) -> st
             traceback.print_exc()
         return f"failed: {type(error).__name__}: {' '.join(str(error).split())}."
     figures = {"method": method.label, "seed": seed} | {k: v for k, v in asdict(done).items() if k != "rows"}
-    table = to_table(method.label, seed, done.rows, {"fingerprint": found, "run": figures})
+    table = to_table(method.label, seed, done.rows, {"fingerprint": task.fingerprint, "run": figures})
     write(plan.shard(method, seed), table)
     answer = "" if done.rows and done.rows[-1].recommended else ", no answer: the budget pays for no evaluation"
     return f"{len(done.rows)} charges, took {format_seconds(done.run_seconds)}{answer}"
@@ -219,18 +194,3 @@ def _merge(plan: Plan, prints: Mapping[str, Mapping[str, Any]]) -> pa.Table:
     table = described(pa.concat_tables([read(shard).replace_schema_metadata(None) for shard in shards]), everything)
     write(plan.out / "runs.parquet", table)
     return table
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that start within inherit an environment that asks for one thread."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

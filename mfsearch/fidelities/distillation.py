@@ -94,8 +94,16 @@ class Distillation(AbstractEvaluation):
         self.name = name
         self.seeds = seeds
         self.live = live
+        self.resource = float(epochs)
         self.training = TrainingRecipe(
-            epochs, loss, batch, learning_rate, settings=LossSettings(alpha, temperature, beta, kernel)
+            epochs,
+            loss,
+            batch,
+            learning_rate,
+            settings=LossSettings(alpha, temperature, beta, kernel),
+            schedule=schedule,
+            warmup=warmup,
+            clip=clip,
         )
         self.signal = signal
         self.keep_weights = keep_weights
@@ -132,15 +140,20 @@ class Distillation(AbstractEvaluation):
             model = live.network(architecture, context.seed)
             result = train(model, data, recipe, context.seed, teacher, context.check, context.progress, context.device)
             values = {"train_loss": result.train_loss, "train_accuracy": result.train_accuracy}
+            extras: dict[str, Json] = {
+                "train_loss_curve": list(result.losses),
+                "train_accuracy_curve": list(result.accuracies),
+            }
             if self.validate:
+                trained = context.elapsed()
                 values[VALIDATED] = evaluate(model, data.val_images, data.val_labels, check=context.check)
+                extras["validation_seconds"] = context.elapsed() - trained
         artifacts = {}
         if self.keep_weights:
             path = context.workdir / f"{self.name}-weights.safetensors"
             save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
             artifacts["weights"] = path
-        curves: dict[str, Json] = {"train_loss_curve": list(result.losses), "train_accuracy_curve": list(result.accuracies)}
-        return Measurement(values, extras=curves, artifacts=artifacts)
+        return Measurement(values, extras=extras, artifacts=artifacts)
 
 
 def accuracy_on_test(

@@ -25,7 +25,8 @@ def test_is_distillation_from_the_labels_alone(tmp_path: Path):
     cell = live.space.parse(CELL)
     one = Training("full", live, 2, 1.5, schedule="wsd", warmup=0.1, clip=1.0, seeds=2)
     other = Distillation("full", live, 2, "ce", 1.5, schedule="wsd", warmup=0.1, clip=1.0, seeds=2)
-    assert one.training == other.training and one.seeds == 2 and one.resources == ()
+    assert one.training == other.training and one.seeds == 2 and one.resources == () and one.resource == 2.0
+    assert (one.training.schedule, one.training.warmup, one.training.clip) == ("wsd", 0.1, 1.0)
     assert one.expected_cost(cell) == 1.5
     values = [rung.evaluate(cell, Context(0, math.inf, tmp_path)).values for rung in (one, other)]
     assert values[0] == values[1] and set(values[0]) == {"val_accuracy", "train_accuracy", "train_loss"}
