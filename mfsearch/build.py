@@ -53,7 +53,7 @@ def build_problem(config: StudyConfig, home: Path, allow_code: bool = False) -> 
     if config.problem is None:
         problem = _own_problem(config, home, allow_code)
     else:
-        offered = {"home": home, "threads": config.execution.threads}
+        offered = {"home": home, "threads": config.execution.threads, "make_space": partial(_space, allow_code=allow_code)}
         problem = _make("problem", config.problem, _problems(config.problem.use, home), allow_code, Problem, offered)
     if config.objective is not None:
         problem = replace(problem, objective=Objective(**config.objective.model_dump()))
@@ -135,7 +135,7 @@ def _own_problem(config: StudyConfig, home: Path, allow_code: bool) -> Problem:
     """Space, task and ladder as the config lists them."""
     if config.space is None:
         raise ConfigError("a config must name a 'problem', or a 'space' and a 'ladder'; got no 'space'. Add one.")
-    space: AbstractSearchSpace = _make("space", config.space, SPACES, allow_code, AbstractSearchSpace, {})
+    space = _space(config.space, allow_code)
     task = None if config.task is None else _task(config.task, home)
     offered: dict[str, Any] = {"space": space, "task": task, "home": home}
     if task is not None:
@@ -149,6 +149,11 @@ def _own_problem(config: StudyConfig, home: Path, allow_code: bool) -> Problem:
         )
     judge = None if task is None else partial(_test_accuracy, offered["live"])
     return Problem(config.name or "own", space, FidelityLadder(rungs), Objective(), task, judge=judge)
+
+
+def _space(component: Component, allow_code: bool) -> AbstractSearchSpace:
+    space: AbstractSearchSpace = _make("space", component, SPACES, allow_code, AbstractSearchSpace, {})
+    return space
 
 
 def _task(component: Component, home: Path) -> Task:

@@ -206,7 +206,7 @@ def presets() -> dict[str, Path]:
     here = Path(__file__).resolve().parent
     # An installed package has them inside, a checkout beside it.
     folder = next(folder for folder in (here / "configs", here.parent / "configs") if folder.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def load_config(source: str | Path | None = None, overrides: Sequence[str] = (), *, allow_code: bool = False) -> StudyConfig:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "score": ("score", "score", "Compute a problem's scores of given architectures."),
     "bench": ("bench", "bench", "Compare methods on a problem with known truth, at equal cost, over many seeds."),
     "data": ("data", "data", "Import tables of measured architectures, list them, or say where they lie."),
+    "table": ("table", "table", "Measure a table of one's own: every rung of a ladder on the same architectures."),
     "config": ("config", "config", "Show presets, the schema of configs, or check one."),
 }
 

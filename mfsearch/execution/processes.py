@@ -21,9 +21,7 @@ _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 
-def each_in_a_process(
-    function: Callable[[_Task], _Result], tasks: Sequence[_Task], jobs: int
-) -> Iterator[tuple[_Task, _Result]]:
+def each_in_a_process(function: Callable[[_Task], _Result], tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[_Task, _Result]]:
     """Do every task, and hand on (task, result) as they end.
 
     Always in processes of their own, even one by one: what numpy and torch do with one thread from their start on is the same

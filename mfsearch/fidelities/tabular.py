@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from mfsearch.errors import ConfigError, SpaceError
-from mfsearch.fidelities.base import AbstractEvaluation, AbstractScore, Context
+from mfsearch.fidelities.base import AbstractEvaluation, AbstractResource, AbstractScore, Context, Prepared
 from mfsearch.records import Architecture, Measurement, Scores
+
+
+class TabularResource(AbstractResource):
+    """Something that rungs shared when they were measured, such as a teacher: every study pays for it once.
+
+    Args:
+        name: What it is called.
+        seconds: Device seconds that it took.
+    """
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self.name = name
+        self.seconds = seconds
+
+    @property
+    def key(self) -> str:
+        """Hash of name and price."""
+        return hashlib.sha256(f"{self.name}|{self.seconds!r}".encode()).hexdigest()[:16]
+
+    def expected_cost(self) -> float:
+        """What it took: nothing is cached."""
+        return self.seconds
+
+    def prepare(self, context: Context) -> Prepared:
+        """Charge it."""
+        return Prepared(self.seconds, self.seconds, "simulated")
 
 
 class TabularScores(AbstractScore):
@@ -74,10 +101,11 @@ class TabularEvaluation(AbstractEvaluation):
 
     Args:
         name: Name of the rung.
-        values: Architecture's key -> validation accuracy in percent.
+        values: Architecture's key -> the figure, validation accuracy in percent unless `signal` says otherwise.
         seconds: Architecture's key -> device seconds of one run.
-        signal: What the figure is called.
+        signal: What the figure is called; behind a minus where it is better when small.
         resource: Epochs of the schedule.
+        shared: What must be paid for before the first use.
     """
 
     deterministic = True
@@ -89,12 +117,19 @@ class TabularEvaluation(AbstractEvaluation):
         seconds: Mapping[str, float],
         signal: str = "val_accuracy",
         resource: float | None = None,
+        shared: Sequence[AbstractResource] = (),
     ) -> None:
         self.name = name
         self.resource = resource
+        self.shared = tuple(shared)
         self.signal = signal
         self._values = values
         self._price = seconds
+
+    @property
+    def resources(self) -> tuple[AbstractResource, ...]:
+        """What the table says that it shares."""
+        return self.shared
 
     def expected_cost(self, architecture: Architecture) -> float:
         """The table's seconds: known before, as in the benchmark's own protocol.
@@ -111,7 +146,7 @@ class TabularEvaluation(AbstractEvaluation):
             SpaceError: If the table has no such architecture.
         """
         value = self._looked_up(self._values, architecture)
-        return Measurement({self.signal: value}, self._looked_up(self._price, architecture))
+        return Measurement({self.signal.removeprefix("-"): value}, self._looked_up(self._price, architecture))
 
     def _looked_up(self, column: Mapping[str, float], architecture: Architecture) -> float:
         try:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from mfsearch.problems.base import Problem
 from mfsearch.problems.digits import digits
+from mfsearch.problems.measured import measured
 from mfsearch.problems.synthetic import borehole, branin, currin, hartmann6
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
     "digits": digits,
+    "measured": measured,
     "branin": branin,
     "currin": currin,
     "borehole": borehole,

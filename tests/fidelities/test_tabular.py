@@ -7,7 +7,7 @@ import pytest
 
 from mfsearch.errors import ConfigError, SpaceError
 from mfsearch.fidelities.base import AbstractEvaluation, AbstractScore, Context
-from mfsearch.fidelities.tabular import TabularEvaluation, TabularScores
+from mfsearch.fidelities.tabular import TabularEvaluation, TabularResource, TabularScores
 from mfsearch.records import Architecture, Objective
 from mfsearch.testing.fidelities import EvaluationContract, ScoreContract
 
@@ -61,3 +61,14 @@ def test_evaluations_are_looked_up_at_the_tables_price(tmp_path: Path):
     for ask in (lambda: rung.expected_cost(B), lambda: rung.evaluate(B, context(tmp_path))):
         with pytest.raises(SpaceError, match="rung 'e12' must know the architecture; its table has no 'b'"):
             ask()
+
+
+def test_what_rungs_share_is_paid_for_once(tmp_path: Path):
+    teacher = TabularResource("teacher", 12.5)
+    rung = TabularEvaluation("nst", {"a": 0.7}, {"a": 2.0}, "-train_loss", 3.0, [teacher])
+    assert rung.resources == (teacher,) and teacher.expected_cost() == 12.5
+    assert teacher.key == TabularResource("teacher", 12.5).key != TabularResource("teacher", 12.0).key
+    ready = teacher.prepare(context(tmp_path))
+    assert (ready.seconds, ready.original_seconds) == (12.5, 12.5)
+    # A signal behind a minus is a figure without it: the study turns it around.
+    assert rung.evaluate(A, context(tmp_path)).values == {"train_loss": 0.7}

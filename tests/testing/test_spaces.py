@@ -13,6 +13,7 @@ from mfsearch.spaces.box import BoxSpace
 from mfsearch.spaces.configspace import ConfigSpaceAdapter
 from mfsearch.spaces.constrained import ConstrainedSpace, Constraint
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.subset import SubsetSpace
 from mfsearch.spaces.table import TableSpace
 from mfsearch.testing.spaces import SpaceContract
 
@@ -43,12 +44,19 @@ def _measured() -> AbstractSearchSpace:
     return NASBench201Space(np.random.default_rng(0).permutation(cells).tolist())
 
 
+def _subset() -> AbstractSearchSpace:
+    whole = NASBench201Space()
+    every = whole.enumerate()
+    return SubsetSpace(whole, [every[int(row)].key for row in np.random.default_rng(0).permutation(len(every))[:500]])
+
+
 MAKERS = {
     "nasbench201": NASBench201Space,
     "measured": _measured,
     "box": lambda: BoxSpace("plane", {"x": (-5.0, 10.0), "y": (0.0, 1e-3)}),
     "configspace": _hyperparameters,
     "table": _table,
+    "subset": _subset,
     "constrained": _few_convolutions,
 }
 

@@ -1,0 +1,1 @@
+"""Measuring a table of one's own: every rung of a ladder on the same architectures."""

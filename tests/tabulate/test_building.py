@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mfsearch.build import build_problem
+from mfsearch.config import Component, StudyConfig
+from mfsearch.errors import ConfigError, DataError
+from mfsearch.study import Study
+from mfsearch.tables.measured import read_measured
+from mfsearch.tabulate.building import SHARD, TABLE, Order, build_table, shard_files
+from mfsearch.tabulate.measure import Setting, load
+from mfsearch.tabulate.plan import sampled
+
+
+def test_a_table_is_built_gone_on_with_and_searched(config: StudyConfig, home: Path, tmp_path: Path):
+    order = Order(Setting(config, home), tmp_path / "out", 3, jobs=2)
+    said: list[str] = []
+    first = build_table(order, said.append)
+    wanted = [a.key for a in sampled(load(order.setting).space, 3, 0)]
+    assert set(first.architectures) == set(wanted) and len(first.rows) == 12
+    assert [path.name for path in shard_files(order.out)] == ["00000.parquet"]
+
+    # More of them, and the neighbours of the best: what is there is kept to the byte.
+    before = shard_files(order.out)[0].read_bytes()
+    more = build_table(replace(order, architectures=SHARD - 2, best=0), said.append)
+    assert "3 of 14 architectures (sample) are measured already." in said
+    assert shard_files(order.out)[0].read_bytes() == before and len(shard_files(order.out)) == 2
+    assert more.rows.slice(0, len(first.rows)).equals(first.rows.cast(more.rows.schema))
+    assert read_measured(order.out / TABLE).rows.equals(more.rows)
+
+    # It is a problem: searched in simulated seconds, judged by what the search never saw.
+    chosen = StudyConfig(problem=Component(use="measured", options={"path": str(order.out / TABLE)}))
+    problem = build_problem(chosen, home)
+    assert problem.oracle is not None and problem.oracle.test is not None
+    study = Study(problem.space, problem.ladder, 2 * more.about.shared["teacher"] + 100, objective=problem.objective)
+    answer = study.run()
+    assert answer.architecture.key in more.architectures
+    assert problem.oracle.regret(answer.architecture) >= 0.0
+    assert problem.oracle.optimum == max(sum(v) / 2 for v in more.figures("full", "val_accuracy").values())
+
+
+def test_the_neighbours_of_the_best_are_marked(config: StudyConfig, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    order = Order(Setting(config, home), tmp_path / "out", 2, best=1, jobs=2)
+    space = load(order.setting).space
+    few = space.neighbours(sampled(space, 1, 0)[0])[:2]
+    monkeypatch.setattr(type(space), "neighbours", lambda self, architecture: few)  # two of some twenty: the test is to be short
+    table = build_table(order, lambda line: None)
+    groups = dict(zip(table.rows["architecture"].to_pylist(), table.rows["group"].to_pylist(), strict=True))
+    assert [groups[key] for key in table.architectures].count("sample") == 2
+    assert {key for key, group in groups.items() if group == "neighbour"} == {a.key for a in few}
+
+
+def test_a_folder_is_of_one_config(config: StudyConfig, home: Path, tmp_path: Path):
+    order = Order(Setting(config, home), tmp_path / "out", 1)
+    build_table(order, lambda line: None)
+    with pytest.raises(DataError, match="differ in rungs. Take another folder"):
+        build_table(replace(order, architectures=2, setting=Setting(config, home, 3)), lambda line: None)
+
+
+def test_an_impossible_order_is_refused(config: StudyConfig, home: Path, tmp_path: Path):
+    with pytest.raises(ConfigError, match="must be 1 or more, and best 0 or more; got 0, 1 and 0"):
+        Order(Setting(config, home), tmp_path, 0)
+    with pytest.raises(ConfigError, match="at most 6,466"):
+        build_table(Order(Setting(config, home), tmp_path, 7000), lambda line: None)
