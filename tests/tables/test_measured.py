@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -83,7 +84,7 @@ def test_shards_become_one_table():
         ({"figures": {"val_accuracy": float("inf")}}, "val_accuracy must be finite; got inf for a on full"),
     ],
 )
-def test_what_cannot_be_is_refused(change: dict[str, object], message: str, tmp_path: Path):
+def test_what_cannot_be_is_refused(change: dict[str, Any], message: str, tmp_path: Path):
     broken = [*rows("a", 70.0)[:2], replace(rows("a", 70.0)[2], **change)]
     write_measured(tmp_path / "t.parquet", Measured(ABOUT, to_rows(broken)))
     with pytest.raises(DataError, match=message):

@@ -37,7 +37,7 @@ def test_a_table_is_built_gone_on_with_and_searched(config: StudyConfig, home: P
     assert problem.oracle is not None and problem.oracle.test is not None
     study = Study(problem.space, problem.ladder, 2 * more.about.shared["teacher"] + 100, objective=problem.objective)
     answer = study.run()
-    assert answer.architecture.key in more.architectures
+    assert answer is not None and answer.architecture.key in more.architectures
     assert problem.oracle.regret(answer.architecture) >= 0.0
     assert problem.oracle.optimum == max(sum(v) / 2 for v in more.figures("full", "val_accuracy").values())
 
