@@ -67,12 +67,12 @@ class Probe:
         return tuple(layers_in(module) for module in self._layers.values())
 
     @cached_property
-    def _forward(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Logits with their graph, and the binary code of each rectifier in the order of the calls."""
-        codes: list[Tensor] = []
+    def _forward(self) -> tuple[Tensor, tuple[tuple[int, Tensor], ...]]:
+        """Logits with their graph, and for each call of a rectifier how many it stands for, and their binary code."""
+        codes: list[tuple[int, Tensor]] = []
 
         def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            codes.append((output.detach() > 0).flatten(1))
+            codes.append((layers_in(module), (output.detach() > 0).flatten(1)))
 
         def watch(place: int, output: Tensor) -> None:
             activation = output.detach()
@@ -98,8 +98,8 @@ class Probe:
         return logits, tuple(codes)
 
     @property
-    def codes(self) -> tuple[Tensor, ...]:
-        """For each call of an `nn.ReLU`, which of its d units are active: bool, n x d."""
+    def codes(self) -> tuple[tuple[int, Tensor], ...]:
+        """For each call of an `nn.ReLU`, how many rectifiers it stands for, and which of its d units are active: bool, n x d."""
         return self._forward[1]
 
     def _of_loss(self, create_graph: bool) -> tuple[Tensor, ...]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from mfsearch.networks.base import AbstractFeatureNetwork
 from mfsearch.networks.nasbench201 import NASBench201Network
 from mfsearch.proxies.diswot import DISWOT, semantic
 from mfsearch.proxies.gaussian import redrawn
@@ -28,11 +29,13 @@ def outer(gradient: np.ndarray) -> np.ndarray:
 def slow(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """E, and the similarities of the images in the map that the network pools."""
     model = redrawn(network, torch.Generator().manual_seed(seed))
-    assert isinstance(model, NASBench201Network)
+    assert isinstance(model, AbstractFeatureNetwork) and isinstance(model.classifier, nn.Linear)
     *_, block, _, logits = model.forward_features(images)
     nn.functional.cross_entropy(logits, labels).backward()
     assert model.classifier.weight.grad is not None
-    flat = torch.relu(nn.functional.batch_norm(block, None, None, training=True)).detach().flatten(1).double().numpy()
+    if isinstance(model, NASBench201Network):  # norms and rectifies once more behind its last cell
+        block = torch.relu(nn.functional.batch_norm(block, None, None, training=True))
+    flat = block.detach().flatten(1).double().numpy()
     similar = flat @ flat.T
     return outer(model.classifier.weight.grad.double().numpy()), similar / np.linalg.norm(similar, axis=1, keepdims=True)
 

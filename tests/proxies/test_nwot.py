@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -8,17 +9,23 @@ import pytest
 import torch
 from torch import nn
 
+from mfsearch.networks.nasbench201 import EDGES
 from mfsearch.proxies.nwot import NWOT
 from mfsearch.proxies.probe import Probe
 
 
 def slow(case: Any) -> float:
-    """Count agreeing units pair by pair, from the rectifiers' inputs."""
+    """Count agreeing units pair by pair, from the rectifiers' inputs; a cell has one in front of every convolution."""
     network = case.network()
     inputs: list[np.ndarray] = []
-    for module in network.modules():
+    for name, module in network.named_modules():
         if isinstance(module, nn.ReLU):
-            module.register_forward_pre_hook(lambda _, args: inputs.append(args[0].detach().flatten(1).numpy()))
+            _, behind, node = name.partition(".relus.node")
+            leaving = sum(
+                case.operations[e].startswith("nor_conv") for e, (_, s) in enumerate(EDGES) if behind and s == int(node)
+            )
+            note = lambda _, args, times: inputs.extend([args[0].detach().flatten(1).numpy()] * times)  # noqa: E731
+            module.register_forward_pre_hook(functools.partial(note, times=leaving or 1))
     network(case.images)
     n = len(case.images)
     kernel = np.zeros((n, n))
@@ -38,7 +45,7 @@ def test_a_rectifier_counts_each_time_it_is_called() -> None:
     torch.manual_seed(0)
     probe = Probe(network, torch.randn(3, 1, 2, 2), torch.zeros(3, dtype=torch.int64))
     NWOT.compute(probe)
-    assert [code.shape for code in probe.codes] == [(3, 4), (3, 4)]
+    assert [(times, code.shape) for times, code in probe.codes] == [(1, (3, 4)), (1, (3, 4))]
 
 
 def test_undefined_where_two_images_share_their_codes(case: Any) -> None:

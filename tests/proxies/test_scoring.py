@@ -6,16 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from mfsearch.networks.nasbench201 import NASBench201Network
 from mfsearch.proxies import PROXIES
 from mfsearch.proxies.scoring import score
 
 
 def scores(case: Any, names: list[str], seed: int = 0) -> dict[str, float | None]:
-    def factory() -> NASBench201Network:
-        return NASBench201Network(case.operations, case.in_channels, case.classes, case.channels, case.cells)
-
-    return dict(score(factory, [PROXIES[name] for name in names], case.images, case.labels, seed, case.teacher()))
+    return dict(score(case.fresh, [PROXIES[name] for name in names], case.images, case.labels, seed, case.teacher()))
 
 
 def test_scores_are_those_of_the_proxies_alone(case: Any) -> None:
