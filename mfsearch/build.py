@@ -54,6 +54,7 @@ def build_problem(config: StudyConfig, home: Path, allow_code: bool = False) -> 
         problem = _own_problem(config, home, allow_code)
     else:
         offered = {"home": home, "threads": config.execution.threads, "make_space": partial(_space, allow_code=allow_code)}
+        offered |= {"data": config.data} if config.data else {}
         problem = _make("problem", config.problem, _problems(config.problem.use, home), allow_code, Problem, offered)
     if config.objective is not None:
         problem = replace(problem, objective=Objective(**config.objective.model_dump()))
@@ -136,7 +137,7 @@ def _own_problem(config: StudyConfig, home: Path, allow_code: bool) -> Problem:
     if config.space is None:
         raise ConfigError("a config must name a 'problem', or a 'space' and a 'ladder'; got no 'space'. Add one.")
     space = _space(config.space, allow_code)
-    task = None if config.task is None else _task(config.task, home)
+    task = None if config.task is None else _task(config.task, config.data, home)
     offered: dict[str, Any] = {"space": space, "task": task, "home": home}
     if task is not None:
         offered["live"] = LiveTask(space, task, home, config.execution.threads)
@@ -156,12 +157,13 @@ def _space(component: Component, allow_code: bool) -> AbstractSearchSpace:
     return space
 
 
-def _task(component: Component, home: Path) -> Task:
+def _task(component: Component, path: str | None, home: Path) -> Task:
     """The task of a data set: `network` and `teacher` are the task's, the other options the data set's."""
     if component.use not in DATASETS:
         raise ConfigError(f"task must be one of {', '.join(DATASETS)}; got {component.use!r}. {_hint(component.use, DATASETS)}")
     own = {"network", "teacher"}
     options = {key: value for key, value in component.options.items() if key not in own}
+    options |= {"path": path} if path else {}
     parts: dict[str, Mapping[str, Json]] = {}
     for key in own:
         value = component.options.get(key, {})

@@ -135,6 +135,7 @@ class StudyConfig(_Section):
         space: The search space.
         task: Data set with its recipe, and the teacher's.
         ladder: The rungs, cheapest first, the target last.
+        data: Where local files of the data set lie; the `path` of a task's, or the `data` of a problem that reads some.
         objective: What is searched; None takes the problem's.
         constraints: Such as `params <= 1.5M`; every one must hold.
         policy: What decides.
@@ -150,6 +151,7 @@ class StudyConfig(_Section):
     space: Component | None = None
     task: Component | None = None
     ladder: tuple[Component, ...] = Field(default=(), strict=False)
+    data: str | None = Field(default=None, min_length=1)
     objective: ObjectiveConfig | None = None
     constraints: tuple[str, ...] = Field(default=(), strict=False)
     policy: Component = Component(use="cost_aware")

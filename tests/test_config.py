@@ -15,7 +15,7 @@ from mfsearch.config import Component, StudyConfig, config_hash, config_schema, 
 from mfsearch.errors import ConfigError
 
 OWN = "space: {use: nasbench201, channels: 8}\nladder:\n  - params\n  - {use: kd, name: full, epochs: 50, lr: 1e-1}\n"
-ALL_KEYS = "budget, constraints, execution, ladder, max_retries, name, objective, policy, problem, recommend, seed, space, task"
+ALL_KEYS = "budget, constraints, data, execution, ladder, max_retries, name, objective, policy, problem, recommend, seed, space, task"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def refusal(source: str | Path | None, overrides: tuple[str, ...] = (), **option
 
 
 PRESETS = [
-    *("borehole", "branin", "currin", "digits", "digits-ladder", "hartmann6"),
+    *("borehole", "branin", "cifar10", "currin", "digits", "digits-ladder", "hartmann6"),
     *("nasbench201-cifar10", "nasbench201-cifar100", "nasbench201-imagenet16-120"),
 ]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 from torch import Tensor
 
+from mfsearch.datasets.distortion import Distortion
 from mfsearch.errors import DataError
 
 
@@ -24,6 +27,8 @@ class ImageData:
         test_images: Like the validation pictures. No search may look at them.
         test_labels: m, int64.
         classes: Number of classes.
+        distortion: What is done to the bank's pictures in every epoch of training; None where they are distorted already, or not
+            at all.
         key: Hash of the recipe that made them: what was learnt from data of the same key can be used again.
     """
 
@@ -35,6 +40,7 @@ class ImageData:
     test_labels: Tensor
     classes: int
     key: str
+    distortion: Distortion | None = None
 
     def __post_init__(self) -> None:
         if self.train_images.dim() != 5:
@@ -54,6 +60,13 @@ class ImageData:
                 raise DataError(
                     f"{split} pictures must have shape {self.input_shape} as in training; got {tuple(images.shape[-3:])}. Make the data anew."
                 )
+
+    def to(self, device: str) -> ImageData:
+        """The same on a torch device; itself where it is there."""
+        if self.train_images.device == torch.device(device):
+            return self
+        tensors: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -97,14 +97,18 @@ def cluttered_digits(seed: int = 0, folder: Path | None = None, **settings: obje
     """
     recipe = digits_recipe(seed, **settings)
     if folder is None:
-        return ImageData(**_draw(recipe), classes=CLASSES, key=recipe.key)
+        return _data(_draw(recipe), recipe)
     path = folder / f"digits-{recipe.key}.safetensors"
     try:
-        return ImageData(**load_file(path), classes=CLASSES, key=recipe.key)
+        return _data(load_file(path), recipe)
     except (FileNotFoundError, SafetensorError, TypeError):
         pass  # not there, or damaged: drawn anew, which takes seconds
     tensors = _draw(recipe)
     write_atomically(path, save(tensors))
+    return _data(tensors, recipe)
+
+
+def _data(tensors: dict[str, Any], recipe: DigitsRecipe) -> ImageData:
     return ImageData(**tensors, classes=CLASSES, key=recipe.key)
 
 

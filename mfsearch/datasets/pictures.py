@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mfsearch.datasets.arrays import Arrays, Labels, Pixels
 from mfsearch.datasets.base import ImageData
+from mfsearch.datasets.distortion import Distortion
 from mfsearch.datasets.readers import read_arrays
 from mfsearch.errors import DataError
 
@@ -44,7 +44,8 @@ def pictures(
         train: Training pictures; None: all that validation leaves.
         val: Validation pictures; None: a tenth of the data set's training set.
         test: Test pictures; None: all.
-        epochs: Distorted epochs in the bank; later epochs of a training run use them again.
+        epochs: Distorted epochs in the bank, made once; later epochs of a training run use them again. 0 distorts anew in every
+            epoch, on the device, which suits a GPU: what a teacher says is then asked at every step.
         crop: Pixels of black border from which a random window of the picture's size is cut; 0 for none.
         flip: Whether every second picture is mirrored, at random.
 
@@ -68,32 +69,35 @@ def pictures(
 
     plain = ready(arrays.train[used])
     border = (torch.zeros_like(mean) - mean) / deviation  # black, where the border is
-    bank = torch.stack([_distorted(plain, border, crop, flip, seed, epoch) for epoch in range(epochs)])
+    distortion = Distortion(crop, flip, border)
+    bank = torch.stack([distortion(plain, np.random.default_rng([seed, 2, epoch])) for epoch in range(epochs)] or [plain])
     labels = torch.from_numpy(arrays.train_labels)
     return ImageData(
         train_images=bank,
-        train_labels=labels[torch.from_numpy(used)].expand(epochs, -1).contiguous(),
+        train_labels=labels[torch.from_numpy(used)].expand(max(1, epochs), -1).contiguous(),
         val_images=ready(arrays.train[held_out]),
         val_labels=labels[torch.from_numpy(held_out)],
         test_images=ready(arrays.test[tested]),
         test_labels=torch.from_numpy(arrays.test_labels)[torch.from_numpy(tested)],
         classes=arrays.classes,
+        distortion=None if epochs else distortion,
         key=_key(arrays, seed=seed, train=train, val=val, test=test, epochs=epochs, crop=crop, flip=flip),
     )
 
 
 def _check(arrays: Arrays, train: int, val: int, test: int, epochs: int, crop: int) -> None:
-    for name, count in (("train", train), ("val", val), ("test", test), ("epochs", epochs)):
+    for name, count in (("train", train), ("val", val), ("test", test)):
         if count < 1:
             raise DataError(f"{name} must be 1 or more; got {count}. Change it in 'task: options:'.")
-    if crop < 0:
-        raise DataError(f"crop must be 0 or more; got {crop}. Change it in 'task: options:'.")
+    for name, count in (("crop", crop), ("epochs", epochs)):
+        if count < 0:
+            raise DataError(f"{name} must be 0 or more; got {count}. Change it in 'task: options:'.")
     if train + val > len(arrays.train) or test > len(arrays.test):
         raise DataError(
             f"{arrays.source} has {len(arrays.train):,} training and {len(arrays.test):,} test pictures; asked for are {train:,} to train on, "
             f"{val:,} to validate on and {test:,} to test. Ask for fewer."
         )
-    if (size := 4 * epochs * train * arrays.train[0].size) > _MOST:
+    if (size := 4 * max(1, epochs) * train * arrays.train[0].size) > _MOST:
         raise DataError(
             f"a training bank must fit into {_MOST >> 30} GiB; {epochs} epochs of {train:,} pictures take {size / (1 << 30):.0f}. "
             "Lower 'epochs' or 'train'."
@@ -110,22 +114,6 @@ def _moments(images: Pixels) -> tuple[Tensor, Tensor]:
         found.append((mean, float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum())) or 1.0))
     mean, deviation = torch.tensor(found, dtype=torch.float32).T
     return mean.view(-1, 1, 1), deviation.view(-1, 1, 1)
-
-
-def _distorted(images: Tensor, border: Tensor, crop: int, flip: bool, seed: int, epoch: int) -> Tensor:
-    """Random windows and mirrors of images n x channels x height x width, as many."""
-    rng = np.random.default_rng([seed, 2, epoch])
-    n, _, height, width = images.shape
-    if flip:
-        mirrored = torch.from_numpy(rng.random(n) < 0.5)
-        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
-    if not crop:
-        return images.clone()
-    padded = F.pad(images - border, (crop, crop, crop, crop)) + border
-    top, left = (torch.from_numpy(rng.integers(0, 2 * crop + 1, n)) for _ in range(2))
-    rows, columns = top[:, None] + torch.arange(height), left[:, None] + torch.arange(width)
-    window = padded[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return window.permute(0, 3, 1, 2).contiguous()
 
 
 def _key(arrays: Arrays, **settings: int | bool) -> str:

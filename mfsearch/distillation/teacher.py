@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from torch import Tensor
 from mfsearch.datasets.base import ImageData
 from mfsearch.datasets.storage import write_atomically
 from mfsearch.distillation import LOSSES
-from mfsearch.distillation.trainer import Check, Progress, TeacherOutputs, TrainingRecipe, evaluate, parts, train
+from mfsearch.distillation.feeding import TeacherOutputs
+from mfsearch.distillation.trainer import Check, Progress, TrainingRecipe, evaluate, parts, train
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.networks.nasbench201 import NASBench201Network, Reduction
 
-REVISION = 1  # part of the key: raised when the same recipe comes to another teacher
+REVISION = 2  # part of the key: raised when the same recipe comes to another teacher
 VALIDATION = 2000  # pictures on which the accuracy that is reported is measured; nothing depends on it
 
 
@@ -36,8 +37,9 @@ class TeacherRecipe:
         cells: Cells a stage.
         reduction: `residual` or `light`.
         training: How it is trained; its loss is cross-entropy.
-        feature_epochs: Epochs of the bank whose feature maps are kept, for losses that compare them. Large: it should be
-            the epochs of the longest such training, and 0 where there is none.
+        feature_epochs: Epochs of the bank whose feature maps are kept, for losses that compare them: the epochs of the longest
+            such training, 0 where there is none. What is not kept is asked for at every step.
+        memory: GiB that the kept feature maps may take; where they would take more, none are kept.
         seed: Seed of its weights and of the order of the pictures.
     """
 
@@ -47,6 +49,7 @@ class TeacherRecipe:
     reduction: Reduction = "light"
     training: TrainingRecipe = field(default_factory=lambda: TrainingRecipe(epochs=40))
     feature_epochs: int = 3
+    memory: float = 2.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,7 +75,7 @@ class Teacher:
     """A trained teacher.
 
     Attributes:
-        outputs: What it says of the training bank.
+        outputs: What it says of the training bank, and its network.
         val_accuracy: Percent right of the first validation pictures.
         seconds: What training it and asking it cost when it was made.
     """
@@ -146,16 +149,19 @@ def make_teacher(
     model = recipe.network(data.input_shape[0], data.classes)
     train(model, data, recipe.training, recipe.seed, check=check, progress=progress, device=device)
     accuracy = evaluate(model, data.val_images[:VALIDATION], data.val_labels[:VALIDATION], check=check)
-    logits, pooled = (said.view(*data.train_labels.shape, -1) for said in _said(model, data.train_images.flatten(0, 1), check))
-    features = _features(model, data.train_images[: recipe.feature_epochs], check)
-    tensors = {"logits": logits, "pooled": pooled}
-    tensors |= {f"features.{block}": maps for block, maps in enumerate(features)}
+    tensors: dict[str, Tensor] = {}
+    if data.distortion is None:  # else no picture comes twice
+        logits, pooled = (
+            said.view(*data.train_labels.shape, -1) for said in _said(model, data.train_images.flatten(0, 1), check)
+        )
+        features = _features(model, data.train_images[: recipe.feature_epochs], recipe.memory, check)
+        tensors = {"logits": logits, "pooled": pooled, **{f"features.{block}": maps for block, maps in enumerate(features)}}
     tensors |= {f"weights.{name}": tensor for name, tensor in model.state_dict().items()}
     write_atomically(files.tensors, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
     seconds = clock() - began
     record = {"seconds": seconds, "val_accuracy": accuracy, "data": data.key, "recipe": asdict(recipe)}
     write_atomically(files.record, json.dumps(record, indent=2).encode())
-    return Teacher(TeacherOutputs(logits, tuple(features), pooled), accuracy, seconds)
+    return Teacher(_outputs(tensors, model), accuracy, seconds)
 
 
 def load_teacher(recipe: TeacherRecipe, data: ImageData, files: TeacherFiles) -> Teacher:
@@ -171,16 +177,26 @@ def load_teacher(recipe: TeacherRecipe, data: ImageData, files: TeacherFiles) ->
         raise DataError(
             f"a teacher's tensors must be a whole safetensors file; {files.tensors} is missing or damaged. Delete {files.record.name}."
         ) from None
-    logits = tensors.get("logits", torch.empty(0))
-    expected = (*data.train_labels.shape, data.classes)
-    features = tuple(tensors[name] for name in sorted((n for n in tensors if n.startswith("features.")), key=_number))
-    covered = min(recipe.feature_epochs, len(data.train_images))
-    if tuple(logits.shape) != expected or any(len(maps) != covered for maps in features) or bool(features) != bool(covered):
+    network = recipe.network(data.input_shape[0], data.classes)
+    shapes = {"logits": (*data.train_labels.shape, data.classes)} if data.distortion is None else {}
+    try:
+        whole = all(tuple(tensors[name].shape) == shape for name, shape in shapes.items())
+        weights = {name.removeprefix("weights."): tensor for name, tensor in tensors.items() if name.startswith("weights.")}
+        network.load_state_dict(weights)
+    except (KeyError, RuntimeError):
+        whole = False
+    if not whole:
         raise DataError(
-            f"a teacher's outputs must cover the training bank, {expected}; {files.tensors} does not. Delete it and {files.record.name}."
+            f"a teacher's file must hold its weights and cover the training bank, {tuple(data.train_labels.shape)}; {files.tensors} does not. "
+            f"Delete it and {files.record.name}."
         )
-    outputs = TeacherOutputs(logits, features, tensors.get("pooled"))  # teachers of earlier versions were kept without
-    return Teacher(outputs, record["val_accuracy"], record["seconds"])
+    return Teacher(_outputs(tensors, network), record["val_accuracy"], record["seconds"])
+
+
+def _outputs(tensors: Mapping[str, Tensor], network: NASBench201Network) -> TeacherOutputs:
+    features = tuple(tensors[name] for name in sorted((n for n in tensors if n.startswith("features.")), key=_number))
+    network.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+    return TeacherOutputs(tensors.get("logits"), features, tensors.get("pooled"), network)
 
 
 def _number(name: str) -> int:
@@ -201,9 +217,13 @@ def _said(model: NASBench201Network, images: Tensor, check: Check) -> tuple[Tens
 
 
 @torch.no_grad()
-def _features(model: NASBench201Network, bank: Tensor, check: Check) -> list[Tensor]:
-    """Feature maps of every block, F x n x C x h x w each, for the bank's first F epochs; none for F = 0."""
+def _features(model: NASBench201Network, bank: Tensor, memory: float, check: Check) -> list[Tensor]:
+    """Feature maps of every block, F x n x C x h x w each, for the bank's first F epochs; none for F = 0, or where they are too large."""
     if not len(bank):
+        return []
+    (one,) = parts(bank[0, :1], model)
+    _, *maps, _, _ = model.forward_features(one)
+    if bank.shape[0] * bank.shape[1] * sum(4 * layer.numel() for layer in maps) > memory * 2**30:
         return []
     blocks = []
     for part in parts(bank.flatten(0, 1), model):

@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 
 from mfsearch.datasets.base import ImageData
-from mfsearch.distillation import LOSSES
+from mfsearch.distillation import LOSSES, feeding
+from mfsearch.distillation.feeding import INSIDE, Batch, TeacherOutputs, outputs
 from mfsearch.distillation.losses import LossSettings, Outputs
 from mfsearch.distillation.schedule import SCHEDULES, Schedule, rate
 from mfsearch.distillation.selectivity import KERNELS
 from mfsearch.errors import ConfigError, EvaluationError
-from mfsearch.networks.base import AbstractFeatureNetwork
 
 Check: TypeAlias = Callable[[], None]
 Progress: TypeAlias = Callable[[float, str], None]
 
-INSIDE = ("blocks", "pooled")  # what only an AbstractFeatureNetwork hands out
-EVALUATION_BATCH = 100  # pictures at once without gradients: more would leave the cache of a processor
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: Final = get_args(Precision)
+EVALUATION_BATCH: Final = 100  # pictures at once without gradients: more would leave the cache of a processor
+GPU_EVALUATION_BATCH: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class TrainingRecipe:
         warmup: Share of the steps over which it rises, 0 to 1.
         decay: For `wsd`, share of the steps over which it falls, 0 to 1.
         clip: Largest norm of the gradient, all weights together; longer ones are shortened to it. None: they are not.
+        precision: In what networks compute: `float32`, `bfloat16` (mixed: weights, norms and losses stay float32), or `auto`, which is
+            mixed on a GPU that has it and float32 elsewhere.
     """
 
     epochs: int
@@ -58,6 +62,7 @@ class TrainingRecipe:
     warmup: float = 0.0
     decay: float = 0.2
     clip: float | None = None
+    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
@@ -74,27 +79,14 @@ class TrainingRecipe:
             )
         if self.clip is not None and not self.clip > 0:
             raise ConfigError(f"clip must be positive, or left out; got {self.clip}. Change it in the rung.")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}. Change it in the rung.")
         if self.settings.kernel not in KERNELS:
             raise ConfigError(f"kernel must be one of {', '.join(KERNELS)}; got {self.settings.kernel!r}. Change it in the rung.")
         if not 0 <= self.settings.alpha <= 1 or self.settings.temperature <= 0:
             raise ConfigError(
                 f"alpha must be 0 to 1 and temperature positive; got {self.settings.alpha} and {self.settings.temperature}. Change them in the rung."
             )
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class TeacherOutputs:
-    """What a teacher says of the training bank, so that it does not have to be asked again.
-
-    Attributes:
-        logits: E x n x classes.
-        features: One entry a block, F x n x C x h x w, for the first F epochs of the bank.
-        pooled: What its classifier is given, E x n x C.
-    """
-
-    logits: Tensor
-    features: tuple[Tensor, ...] = ()
-    pooled: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +98,14 @@ class TrainingResult:
         train_accuracy: Percent right in the last epoch, as it was trained.
         losses: Mean loss of each epoch.
         accuracies: Percent right in each epoch.
+        val_accuracies: Percent right of the validation pictures after each epoch, with the running statistics; empty unless asked for.
     """
 
     train_loss: float
     train_accuracy: float
     losses: tuple[float, ...]
     accuracies: tuple[float, ...]
+    val_accuracies: tuple[float, ...] = ()
 
 
 def train(
@@ -123,6 +117,7 @@ def train(
     check: Check = lambda: None,
     progress: Progress = lambda fraction, text: None,
     device: str = "cpu",
+    validate_each: bool = False,
 ) -> TrainingResult:
     """Train a network in place, and leave it in evaluation mode with fresh batch-norm statistics.
 
@@ -137,12 +132,13 @@ def train(
         check: Called at every step; what it raises stops the run.
         progress: Called after every epoch with (fraction done, short text).
         device: torch device string.
+        validate_each: Whether to look at the validation pictures after every epoch.
 
     Raises:
         EvaluationError: If the loss is not finite, or the recipe asks for teacher outputs that are not there.
     """
+    feeding.check(model, data, recipe.loss, recipe.batch, recipe.epochs, teacher)
     steps = data.train_labels.shape[1] // recipe.batch
-    _check_outputs(model, recipe, data, teacher, steps)
     model.to(device=torch.device(device), memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     connector = _connector(model, data, recipe, teacher, seed, device)
     optimiser = torch.optim.SGD(
@@ -156,8 +152,9 @@ def train(
     order = torch.Generator().manual_seed(seed)
     losses: list[float] = []
     accuracies: list[float] = []
+    val_accuracies: list[float] = []
     for epoch in range(recipe.epochs):
-        batches = _epoch_batches(data, teacher, recipe, epoch, order, device)
+        batches = feeding.batches(data, teacher, recipe.loss, recipe.batch, epoch, order, seed, device)
         total, correct = torch.zeros((), device=device), torch.zeros((), device=device)
         for step, batch in enumerate(batches):
             check()
@@ -177,12 +174,15 @@ def train(
             raise EvaluationError(
                 f"training loss must be finite; got {losses[-1]} in epoch {epoch + 1}. Lower 'learning_rate' or 'beta' if this is frequent."
             )
+        if validate_each:
+            val_accuracies.append(evaluate(model, data.val_images, data.val_labels, check=check))
+            model.train()
         progress((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}: loss {losses[-1]:.3f}, {accuracies[-1]:.1f}%")
     if recipe.statistics:
         last = data.train_images[(recipe.epochs - 1) % len(data.train_images), : recipe.statistics]
         estimate_statistics(model, last, check)
     model.eval()
-    return TrainingResult(losses[-1], accuracies[-1], tuple(losses), tuple(accuracies))
+    return TrainingResult(losses[-1], accuracies[-1], tuple(losses), tuple(accuracies), tuple(val_accuracies))
 
 
 @torch.no_grad()
@@ -202,15 +202,13 @@ def estimate_statistics(model: nn.Module, images: Tensor, check: Check = lambda:
 
 
 @torch.inference_mode()
-def evaluate(
-    model: nn.Module, images: Tensor, labels: Tensor, batch: int = EVALUATION_BATCH, check: Check = lambda: None
-) -> float:
+def evaluate(model: nn.Module, images: Tensor, labels: Tensor, batch: int | None = None, check: Check = lambda: None) -> float:
     """Percent of images n x C x h x w whose label is the network's first choice. Puts the network in evaluation mode."""
-    return 100.0 * (predict(model, images, batch, check).argmax(1) == labels).double().mean().item()
+    return 100.0 * (predict(model, images, batch, check).argmax(1) == labels.cpu()).double().mean().item()
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: Tensor, batch: int = EVALUATION_BATCH, check: Check = lambda: None) -> Tensor:
+def predict(model: nn.Module, images: Tensor, batch: int | None = None, check: Check = lambda: None) -> Tensor:
     """Logits n x classes, on the CPU. Puts the network in evaluation mode."""
     model.eval()
     outputs = []
@@ -220,36 +218,6 @@ def predict(model: nn.Module, images: Tensor, batch: int = EVALUATION_BATCH, che
     return torch.cat(outputs)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Batch:
-    images: Tensor
-    labels: Tensor
-    teacher: Outputs
-
-
-def _epoch_batches(
-    data: ImageData, teacher: TeacherOutputs | None, recipe: TrainingRecipe, epoch: int, order: torch.Generator, device: str
-) -> list[_Batch]:
-    """The batches of one epoch: gathered once, then cut, which is cheaper than gathering each."""
-    entry = epoch % len(data.train_images)
-    chosen = torch.randperm(data.train_labels.shape[1], generator=order)
-    chosen = chosen[: len(chosen) // recipe.batch * recipe.batch]
-
-    def cut(bank: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(bank[entry][chosen].to(device), recipe.batch)
-
-    images, labels = cut(data.train_images), cut(data.train_labels)
-    needs = LOSSES[recipe.loss].needs
-    said = [Outputs(torch.empty(0))] * len(images)
-    if teacher is not None and needs == "logits":
-        said = [Outputs(logits) for logits in cut(teacher.logits)]
-    elif teacher is not None and needs == "blocks":
-        said = [Outputs(torch.empty(0), blocks) for blocks in zip(*map(cut, teacher.features), strict=True)]
-    elif teacher is not None and teacher.pooled is not None and needs == "pooled":
-        said = [Outputs(torch.empty(0), pooled=pooled) for pooled in cut(teacher.pooled)]
-    return [_Batch(*each) for each in zip(images, labels, said, strict=True)]
-
-
 def _connector(
     model: nn.Module, data: ImageData, recipe: TrainingRecipe, teacher: TeacherOutputs | None, seed: int, device: str
 ) -> nn.Module:
@@ -257,74 +225,46 @@ def _connector(
     connect = LOSSES[recipe.loss].connect
     if connect is None or teacher is None:
         return nn.Identity()
+    two = data.train_images[0, :2].to(device)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model.eval()  # a look at shapes must not move the batch norms
-        student = _outputs(model, data.train_images[0, :2].to(device))
+        student = outputs(model, two)
         model.train()
-        connector = connect(student, Outputs(torch.empty(0), tuple(maps[0, :2] for maps in teacher.features)))
+        connector = connect(student, teacher.sample(two))
     return connector.to(device=torch.device(device), memory_format=torch.channels_last).train()  # type: ignore[call-overload, no-any-return]
 
 
-def _outputs(model: nn.Module, images: Tensor) -> Outputs:
-    """All outputs of a network that hands them out."""
-    assert isinstance(model, AbstractFeatureNetwork)
-    _, *blocks, pooled, logits = model.forward_features(images)
-    return Outputs(logits, tuple(blocks), pooled)
-
-
-def _forward(model: nn.Module, connector: nn.Module, batch: _Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor]:
-    """Loss and logits of one batch."""
+def _forward(model: nn.Module, connector: nn.Module, batch: Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor]:
+    """Loss and logits of one batch; the loss in float32, whatever the network computes in."""
     loss = LOSSES[recipe.loss]
-    if loss.needs in INSIDE:
-        student = _outputs(model, batch.images)
-        if loss.needs == "blocks" and len(student.blocks) != len(batch.teacher.blocks):
-            raise EvaluationError(
-                f"the teacher must have feature maps for {len(student.blocks)} blocks, as the student; got {len(batch.teacher.blocks)}. "
-                "Give both the same number of cells a stage."
-            )
-        student = connector(student) if loss.connect else student
-    else:
-        student = Outputs(model(batch.images))
+    kind = batch.images.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=is_mixed(recipe.precision, kind)):
+        student = outputs(model, batch.images) if loss.needs in INSIDE else Outputs(model(batch.images))
+    student = Outputs(
+        student.logits.float(),
+        tuple(m.float() for m in student.blocks),
+        None if student.pooled is None else student.pooled.float(),
+    )
+    if loss.needs == "blocks" and len(student.blocks) != len(batch.teacher.blocks):
+        raise EvaluationError(
+            f"the teacher must have feature maps for {len(student.blocks)} blocks, as the student; got {len(batch.teacher.blocks)}. "
+            "Give both the same number of cells a stage."
+        )
+    if loss.connect:
+        student = connector(student)
     return loss.value(student, batch.teacher, batch.labels, recipe.settings), student.logits
 
 
-def _check_outputs(model: nn.Module, recipe: TrainingRecipe, data: ImageData, teacher: TeacherOutputs | None, steps: int) -> None:
-    if steps < 1:
-        raise EvaluationError(
-            f"an epoch must hold one batch of {recipe.batch} at least; got {data.train_labels.shape[1]} pictures. Lower 'batch'."
-        )
-    needs = LOSSES[recipe.loss].needs
-    if needs == "nothing":
-        return
-    if teacher is None:
-        raise EvaluationError(
-            f"loss {recipe.loss!r} must have a teacher's outputs; got none. Prepare the teacher first, or use 'ce'."
-        )
-    if teacher.logits.shape[:2] != data.train_labels.shape:
-        raise EvaluationError(
-            f"the teacher's outputs must cover the training bank of {tuple(data.train_labels.shape)} pictures; "
-            f"got {tuple(teacher.logits.shape[:2])}. Train the teacher anew."
-        )
-    if needs not in INSIDE:
-        return
-    if not isinstance(model, AbstractFeatureNetwork):
-        raise EvaluationError(
-            f"loss {recipe.loss!r} must have a network that hands out its feature maps; got {type(model).__name__}. "
-            "Derive it from AbstractFeatureNetwork, or use 'kd'."
-        )
-    have, need = len(teacher.features[0]) if teacher.features else 0, min(recipe.epochs, len(data.train_images))
-    if needs == "blocks" and have < need:
-        raise EvaluationError(
-            f"the teacher's features must cover {need} epochs; got {have}. Raise 'feature_epochs' of the teacher."
-        )
-    if needs == "pooled" and teacher.pooled is None:
-        raise EvaluationError(
-            f"loss {recipe.loss!r} must have the teacher's pooled vectors; this teacher was kept without. Delete its file: it is made anew."
-        )
+def is_mixed(precision: Precision, kind: str) -> bool:
+    """Whether networks compute in bfloat16 on a device of that kind, such as `cuda`."""
+    if precision == "auto":
+        return kind == "cuda" and torch.cuda.is_bf16_supported()
+    return precision == "bfloat16"
 
 
-def parts(images: Tensor, model: nn.Module, batch: int = EVALUATION_BATCH) -> list[Tensor]:
-    """Images n x C x h x w cut into batches, on the network's device."""
+def parts(images: Tensor, model: nn.Module, batch: int | None = None) -> list[Tensor]:
+    """Images n x C x h x w cut into batches that suit the network's device, and on it."""
     device = next(model.parameters()).device
-    return [part.to(device) for part in torch.split(images, batch)]
+    size = batch or (GPU_EVALUATION_BATCH if device.type == "cuda" else EVALUATION_BATCH)
+    return [part.to(device) for part in torch.split(images, size)]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from mfsearch.datasets.base import ImageData
 from mfsearch.distillation import LOSSES
+from mfsearch.distillation.feeding import TeacherOutputs
 from mfsearch.distillation.losses import LossSettings
 from mfsearch.distillation.schedule import Schedule
 from mfsearch.distillation.selectivity import Kernel
-from mfsearch.distillation.trainer import TrainingRecipe, evaluate, train
+from mfsearch.distillation.trainer import Precision, TrainingRecipe, TrainingResult, evaluate, train
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import AbstractEvaluation, AbstractResource, Context
 from mfsearch.fidelities.live import LiveTask
@@ -50,6 +53,8 @@ class Distillation(AbstractEvaluation):
         schedule: How the learning rate goes: `cosine`, or `wsd` (warm-up, stable, decay).
         warmup: Share of the steps over which it rises.
         clip: Largest norm of the gradient; None: any.
+        precision: `float32`, `bfloat16` (mixed), or `auto`: mixed on a GPU that has it.
+        validate_each: Whether to keep the validation accuracy after every epoch as well; its time is charged.
         keep_weights: Whether to write the weights into the work folder.
         teacher_seconds: Device seconds that making the teacher is expected to take.
         seeds: How often one architecture may be trained here, each time with another seed.
@@ -77,6 +82,8 @@ class Distillation(AbstractEvaluation):
         schedule: Schedule = "cosine",
         warmup: float = 0.0,
         clip: float | None = None,
+        precision: Precision = "auto",
+        validate_each: bool = False,
         keep_weights: bool = True,
         teacher_seconds: float = 0.0,
         seeds: int = 1,
@@ -104,7 +111,9 @@ class Distillation(AbstractEvaluation):
             schedule=schedule,
             warmup=warmup,
             clip=clip,
+            precision=precision,
         )
+        self.validate_each = validate_each
         self.signal = signal
         self.keep_weights = keep_weights
         self.teacher_seconds = teacher_seconds
@@ -133,17 +142,20 @@ class Distillation(AbstractEvaluation):
             EvaluationError: If training diverges.
             DataError: If the teacher was not prepared.
         """
-        live, recipe = self.live, self.training
-        data = live.data
+        live = self.live
+        data = live.data_on(context.device)
         teacher = live.teacher.outputs if self.learns_from_teacher else None
         with live.limited_threads():
-            model = live.network(architecture, context.seed)
-            result = train(model, data, recipe, context.seed, teacher, context.check, context.progress, context.device)
+            model, result, batch = self._trained(architecture, data, teacher, context)
             values = {"train_loss": result.train_loss, "train_accuracy": result.train_accuracy}
             extras: dict[str, Json] = {
                 "train_loss_curve": list(result.losses),
                 "train_accuracy_curve": list(result.accuracies),
             }
+            if result.val_accuracies:
+                extras["val_accuracy_curve"] = list(result.val_accuracies)
+            if batch != self.training.batch:
+                extras["batch"] = batch
             if self.validate:
                 trained = context.elapsed()
                 values[VALIDATED] = evaluate(model, data.val_images, data.val_labels, check=context.check)
@@ -154,6 +166,35 @@ class Distillation(AbstractEvaluation):
             save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
             artifacts["weights"] = path
         return Measurement(values, extras=extras, artifacts=artifacts)
+
+    def _trained(
+        self, architecture: Architecture, data: ImageData, teacher: TeacherOutputs | None, context: Context
+    ) -> tuple[nn.Module, TrainingResult, int]:
+        """The trained network, what training came to, and the batch that fitted into memory.
+
+        Where the batch does not fit, training begins anew once with half of it, and with half of the learning rate (Goyal et al.,
+        "Accurate, Large Minibatch SGD", 2017).
+        """
+        try:
+            return self._attempt(self.training, architecture, data, teacher, context)
+        except torch.OutOfMemoryError:
+            if self.training.batch == 1:
+                raise
+        torch.cuda.empty_cache()  # here the first attempt's tensors are gone
+        half = replace(self.training, batch=self.training.batch // 2, learning_rate=self.training.learning_rate / 2)
+        return self._attempt(half, architecture, data, teacher, context)
+
+    def _attempt(
+        self,
+        recipe: TrainingRecipe,
+        architecture: Architecture,
+        data: ImageData,
+        teacher: TeacherOutputs | None,
+        context: Context,
+    ) -> tuple[nn.Module, TrainingResult, int]:
+        model = self.live.network(architecture, context.seed)
+        given = (recipe, context.seed, teacher, context.check, context.progress, context.device, self.validate_each)
+        return model, train(model, data, *given), recipe.batch
 
 
 def accuracy_on_test(

@@ -55,6 +55,15 @@ class LiveTask:
             )
         return data
 
+    def data_on(self, device: str) -> ImageData:
+        """The pictures on a torch device, moved there once a process.
+
+        Raises:
+            ConfigError: As `data`.
+            DataError: As `data`.
+        """
+        return _moved(_Held(self.data), device)
+
     @property
     def teacher_recipe(self) -> TeacherRecipe:
         """The teacher's recipe, from `task.teacher`; what that leaves out is the recipe's default.
@@ -121,6 +130,11 @@ def _data(name: str, options: str, folder: Path) -> ImageData:
     if name not in DATASETS:
         raise ConfigError(f"dataset must be one of {', '.join(DATASETS)}; got {name!r}. Change 'task: dataset:'.")
     return DATASETS[name](folder=folder, **json.loads(options))
+
+
+@lru_cache(maxsize=2)
+def _moved(held: _Held, device: str) -> ImageData:
+    return held.data.to(device)
 
 
 @lru_cache(maxsize=2)

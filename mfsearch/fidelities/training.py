@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mfsearch.distillation.schedule import Schedule
+from mfsearch.distillation.trainer import Precision
 from mfsearch.fidelities.distillation import VALIDATED, Distillation, Seconds
 from mfsearch.fidelities.live import LiveTask
 
@@ -22,6 +23,8 @@ class Training(Distillation):
         schedule: How the learning rate goes: `cosine`, or `wsd` (warm-up, stable, decay).
         warmup: Share of the steps over which it rises.
         clip: Largest norm of the gradient; None: any.
+        precision: `float32`, `bfloat16` (mixed), or `auto`: mixed on a GPU that has it.
+        validate_each: Whether to keep the validation accuracy after every epoch as well; its time is charged.
         keep_weights: Whether to write the weights into the work folder.
         seeds: How often one architecture may be trained here, each time with another seed.
 
@@ -42,6 +45,8 @@ class Training(Distillation):
         schedule: Schedule = "cosine",
         warmup: float = 0.0,
         clip: float | None = None,
+        precision: Precision = "auto",
+        validate_each: bool = False,
         keep_weights: bool = True,
         seeds: int = 1,
     ) -> None:
@@ -58,6 +63,8 @@ class Training(Distillation):
             schedule=schedule,
             warmup=warmup,
             clip=clip,
+            precision=precision,
+            validate_each=validate_each,
             keep_weights=keep_weights,
             seeds=seeds,
         )

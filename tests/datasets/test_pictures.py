@@ -79,6 +79,16 @@ def turned(padded):
     return inner
 
 
+def test_without_a_bank_pictures_are_distorted_as_they_are_used(path: Path):
+    """The plain pictures once, and how they are to be moved."""
+    live, kept = pictures(path, crop=2, epochs=0), pictures(path, crop=2, epochs=1)
+    plain = pictures(path, crop=0, flip=False, epochs=1)
+    assert torch.equal(live.train_images, plain.train_images) and kept.distortion is None
+    assert live.distortion is not None and live.key != kept.key
+    # The same draw gives what a bank's first epoch holds.
+    assert torch.equal(live.distortion(live.train_images[0], np.random.default_rng([0, 2, 0])), kept.train_images[0])
+
+
 def test_the_seed_decides(path: Path):
     one, same, other = (pictures(path, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(one.train_images, same.train_images) and one.key == same.key
@@ -94,7 +104,7 @@ def test_the_seed_decides(path: Path):
             "has 50 training and 10 test pictures; asked for are 21 to train on, 30 to validate on and 10 to test",
         ),
         ({"test": 11}, "asked for are 45 to train on, 5 to validate on and 11 to test"),
-        ({"epochs": 0}, "epochs must be 1 or more; got 0"),
+        ({"epochs": -1}, "epochs must be 0 or more; got -1"),
         ({"val": 50}, "train must be 1 or more; got 0"),
         ({"crop": -1}, "crop must be 0 or more; got -1"),
         ({"epochs": 10**6}, "a training bank must fit into 8 GiB; 1000000 epochs of 45 pictures take 18"),

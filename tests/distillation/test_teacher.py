@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mfsearch.datasets.digits import cluttered_digits
+from mfsearch.datasets.distortion import Distortion
 from mfsearch.distillation.teacher import TeacherFiles, TeacherRecipe, load_teacher, make_teacher
 from mfsearch.distillation.trainer import TrainingRecipe, evaluate
 from mfsearch.errors import ConfigError, DataError, LimitReachedError
@@ -52,6 +53,28 @@ def test_no_feature_maps_on_request(data, files):
     assert load_teacher(recipe, data, files).outputs.features == ()
 
 
+def test_feature_maps_that_do_not_fit_are_asked_for(data, files):
+    """The kept maps take 64 * (2 * 4 * 256 + ...) floats: less than a megabyte, more than a thousandth of one."""
+    made = make_teacher(RECIPE, data, files)
+    size = sum(4 * maps.numel() for maps in made.outputs.features)
+    fits, not_quite = (dataclasses.replace(RECIPE, memory=m * size / 2**30) for m in (1.0, 0.999))
+    assert make_teacher(fits, data, files).outputs.features
+    made = make_teacher(not_quite, data, files)
+    assert made.outputs.features == () and made.outputs.logits is not None
+    loaded = load_teacher(not_quite, data, files).outputs
+    assert loaded.features == () and loaded.network is not None and made.outputs.network is not None
+    assert not loaded.network.training and not any(p.requires_grad for p in loaded.network.parameters())
+    torch.testing.assert_close(loaded.network(data.val_images[:5]), made.outputs.network(data.val_images[:5]))
+
+
+def test_of_pictures_that_change_nothing_is_kept(data, files):
+    moving = dataclasses.replace(data, distortion=Distortion(1, False, torch.zeros(1, 1, 1)))
+    made = make_teacher(RECIPE, moving, files)
+    assert made.outputs.logits is None and made.outputs.pooled is None and made.outputs.features == ()
+    assert all(name.startswith("weights.") for name in load_file(files.tensors))
+    assert load_teacher(RECIPE, moving, files).outputs.network is not None
+
+
 def test_key_depends_on_recipe_and_data():
     keys = {RECIPE.key("a"), RECIPE.key("b"), dataclasses.replace(RECIPE, seed=1).key("a")}
     assert len(keys) == 3 and RECIPE.key("a") == dataclasses.replace(RECIPE).key("a")
@@ -75,7 +98,7 @@ def test_damage_is_noticed(data, files):
     with pytest.raises(DataError, match="must be a whole safetensors file; .* is missing or damaged"):
         load_teacher(RECIPE, data, files)
     save_file({"logits": torch.zeros(1, 64, 10)}, files.tensors)
-    with pytest.raises(DataError, match=r"must cover the training bank, \(2, 64, 10\); .* does not"):
+    with pytest.raises(DataError, match=r"must hold its weights and cover the training bank, \(2, 64\); .* does not"):
         load_teacher(RECIPE, data, files)
     files.record.write_text("{")
     with pytest.raises(DataError, match="record must be JSON with seconds and val_accuracy"):

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from mfsearch.datasets.base import ImageData
 from mfsearch.distillation import LOSSES
+from mfsearch.distillation.feeding import TeacherOutputs
 from mfsearch.distillation.losses import LossSettings, Outputs, softened
 from mfsearch.distillation.selectivity import neuron_selectivity
-from mfsearch.distillation.trainer import TeacherOutputs, TrainingRecipe, estimate_statistics, evaluate, predict, train
+from mfsearch.distillation.trainer import TrainingRecipe, estimate_statistics, evaluate, predict, train
 from mfsearch.errors import ConfigError, EvaluationError, LimitReachedError
 from mfsearch.networks.nasbench201 import NASBench201Network
 
@@ -183,6 +184,30 @@ def test_the_schedule_is_the_recipes(data):
         torch.testing.assert_close(a, b.contiguous(), rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.parametrize("loss", ["ce", "kd", "nst", "rkd"])
+def test_mixed_precision_is_a_rounding(data, teacher, loss):
+    """bfloat16 has eight bits: the first epoch's loss agrees to about a percent, weights stay float32, and it learns as well."""
+    settings = LossSettings(beta=0.1)
+    recipe = TrainingRecipe(epochs=8, loss=loss, batch=16, learning_rate=0.02, settings=settings, precision="float32")
+    plain, mixed = network(), network()
+    exact = train(plain, data, recipe, 0, teacher)
+    rounded = train(mixed, data, replace(recipe, precision="bfloat16"), 0, teacher)
+    assert exact.losses != rounded.losses
+    assert rounded.losses[0] == pytest.approx(exact.losses[0], rel=0.03, abs=0.03)
+    assert {p.dtype for p in mixed.parameters()} == {torch.float32}
+    assert evaluate(mixed, data.val_images, data.val_labels) > 85
+    assert train(network(), data, replace(recipe, precision="auto"), 0, teacher) == exact, "a processor computes in float32"
+
+
+def test_validation_after_every_epoch_changes_nothing_else(data):
+    recipe = TrainingRecipe(epochs=3, batch=16, statistics=0)
+    plain, watched = network(), network()
+    result, seen = train(plain, data, recipe, 0), train(watched, data, recipe, 0, validate_each=True)
+    assert (seen.losses, seen.accuracies) == (result.losses, result.accuracies) and result.val_accuracies == ()
+    assert len(seen.val_accuracies) == 3
+    assert seen.val_accuracies[-1] == evaluate(plain, data.val_images, data.val_labels)
+
+
 def test_same_seed_same_figures(data):
     recipe = TrainingRecipe(epochs=2, batch=16)
     runs = [train(network(), data, recipe, seed) for seed in (1, 1, 2)]
@@ -256,14 +281,18 @@ def test_missing_outputs_are_said(data, teacher):
         train(network(), data, kd, 0)
     with pytest.raises(EvaluationError, match=r"must cover the training bank of \(2, 70\) pictures; got \(1, 70\)"):
         train(network(), data, kd, 0, TeacherOutputs(teacher.logits[:1]))
-    with pytest.raises(EvaluationError, match="the teacher's features must cover 2 epochs; got 1"):
+    with pytest.raises(
+        EvaluationError, match="loss 'nst' must have the teacher's blocks of 2 epochs; this teacher was kept without"
+    ):
         train(network(), data, nst, 0, TeacherOutputs(teacher.logits, tuple(f[:1] for f in teacher.features)))
     with pytest.raises(EvaluationError, match="loss 'nst' must have a network that hands out its feature maps; got Linear"):
         train(nn.Linear(2, 2), data, nst, 0, teacher)
     with pytest.raises(EvaluationError, match="the teacher must have feature maps for 5 blocks, as the student; got 2"):
         train(network(), data, nst, 0, TeacherOutputs(teacher.logits, teacher.features[:2]))
     rkd = TrainingRecipe(epochs=2, loss="rkd", batch=16)
-    with pytest.raises(EvaluationError, match="loss 'rkd' must have the teacher's pooled vectors; this teacher was kept without"):
+    with pytest.raises(
+        EvaluationError, match="loss 'rkd' must have the teacher's pooled of 2 epochs; this teacher was kept without"
+    ):
         train(network(), data, rkd, 0, TeacherOutputs(teacher.logits, teacher.features))
     with pytest.raises(EvaluationError, match="an epoch must hold one batch of 71 at least; got 70 pictures"):
         train(network(), data, TrainingRecipe(epochs=1, batch=71), 0)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import mfsearch.fidelities.distillation
 from mfsearch.distillation.trainer import evaluate
 from mfsearch.errors import ConfigError, DataError, LimitReachedError
 from mfsearch.fidelities.base import Context
@@ -74,6 +75,31 @@ def test_validates_only_where_it_is_asked_for(live, tmp_path: Path):
     assert not measured.artifacts and not list(tmp_path.iterdir())
     asked = Distillation("nst", live, 1, "nst", 1.0, signal="-train_loss", validate=True)
     assert "val_accuracy" in asked.evaluate(cell, context(tmp_path)).values
+
+
+def test_a_batch_that_does_not_fit_is_halved_once(live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What a GPU raises is raised here for batches above a size: the run is the one with half the batch and half the rate."""
+    real, most = mfsearch.fidelities.distillation.train, 16
+
+    def small(model, data, recipe, *rest):
+        if recipe.batch > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(model, data, recipe, *rest)
+
+    monkeypatch.setattr(mfsearch.fidelities.distillation, "train", small)
+    cell = live.space.parse(CELL)
+    halved = Distillation("kd", live, 2, "kd", 1.0, batch=32, learning_rate=0.1).evaluate(cell, context(tmp_path))
+    expected = Distillation("kd", live, 2, "kd", 1.0, batch=16, learning_rate=0.05).evaluate(cell, context(tmp_path))
+    assert halved.values == expected.values and halved.extras["batch"] == 16 and "batch" not in expected.extras
+    most = 8
+    with pytest.raises(torch.OutOfMemoryError):
+        Distillation("kd", live, 2, "kd", 1.0, batch=32).evaluate(cell, context(tmp_path))
+
+
+def test_validation_after_every_epoch_is_kept(live, tmp_path: Path):
+    rung = Distillation("ce", live, 3, "ce", 1.0, validate_each=True, precision="float32")
+    curve = rung.evaluate(live.space.parse(CELL), context(tmp_path)).extras["val_accuracy_curve"]
+    assert isinstance(curve, list) and len(curve) == 3 and rung.training.precision == "float32"
 
 
 def test_an_empty_cell_is_measured_too(live, tmp_path: Path):
