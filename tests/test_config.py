@@ -15,7 +15,9 @@ from mfsearch.config import Component, StudyConfig, config_hash, config_schema, 
 from mfsearch.errors import ConfigError
 
 OWN = "space: {use: nasbench201, channels: 8}\nladder:\n  - params\n  - {use: kd, name: full, epochs: 50, lr: 1e-1}\n"
-ALL_KEYS = "budget, constraints, data, execution, ladder, max_retries, name, objective, policy, problem, recommend, seed, space, task"
+ALL_KEYS = (
+    "budget, constraints, data, execution, ladder, max_retries, name, objective, policy, problem, recommend, seed, space, task"
+)
 
 
 @pytest.fixture

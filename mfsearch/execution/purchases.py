@@ -20,10 +20,17 @@ def bought(query: ScoreQuery, rung: AbstractFidelity, context: Context) -> dict[
     Raises:
         ConfigError: If the rung is no score rung.
         EvaluationError: If it does not return one row an architecture and one figure a column.
+        BudgetError: If it takes longer than `context.limit`, the free budget.
     """
     if not isinstance(rung, AbstractScore):
         raise ConfigError(f"scores must come from a score rung; {query.rung!r} is an evaluation. Mend the policy.")
-    scores = rung.score(query.architectures, context)
+    try:
+        scores = rung.score(query.architectures, context)
+    except LimitReachedError as error:
+        raise BudgetError(
+            f"the budget must pay for the scores {query.rung!r} of {len(query.architectures)} architectures; the "
+            f"{format_seconds(context.limit)} that were left ran out. Raise --budget, or score less."
+        ) from error
     if len(scores.values) != len(query.architectures) or any(len(row) != len(scores.columns) for row in scores.values):
         raise EvaluationError(
             f"rung {query.rung!r} must return one row of {len(scores.columns)} figures for each of {len(query.architectures)} architectures; "

@@ -70,15 +70,15 @@ SIZES: Final = {
     ),
     # To see that everything works, in a minute of one core.
     "small": Size(
-        data={"train": 1_000, "val": 500, "test": 500, "epochs": 2},
+        data={"train": 500, "val": 500, "test": 500, "epochs": 2},
         network={"channels": 4, "cells": 1, "reduction": "light"},
-        teacher={"channels": 8, "cells": 1, "reduction": "light", "feature_epochs": 2, "training": {"epochs": 4}},
+        teacher={"channels": 8, "cells": 1, "reduction": "light", "feature_epochs": 2, "training": {"epochs": 6}},
         few=1,
         full=4,
         batch=32,
-        seconds=((0.3, 0.3), (1.0, 1.2)),
-        teacher_seconds=15.0,
-        proxy_seconds=0.01,
+        seconds=((0.3, 0.15), (1.0, 0.6)),
+        teacher_seconds=8.0,
+        proxy_seconds=0.03,
     ),
 }
 

@@ -86,3 +86,14 @@ def test_seeds_depend_on_what_is_evaluated() -> None:
     assert len(seeds) == 16
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert evaluation_seed(0, "a", "low", 0) == evaluation_seed(0, "a", "low", 0)
+
+
+def test_scores_that_the_budget_does_not_reach_are_told_of(tmp_path: Path) -> None:
+    class Slow(Ragged):
+        def score(self, architectures: Sequence[Architecture], context: Context) -> Scores:
+            context.check()
+            return super().score(architectures, context)
+
+    late = Context(0, 8.0, tmp_path, elapsed=lambda: 8.5)
+    with pytest.raises(BudgetError, match=r"must pay for the scores 'proxies' of 1 architectures; the 8 s that were left ran out"):
+        bought(ScoreQuery((A,), "proxies"), Slow(), late)
