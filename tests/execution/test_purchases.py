@@ -95,5 +95,7 @@ def test_scores_that_the_budget_does_not_reach_are_told_of(tmp_path: Path) -> No
             return super().score(architectures, context)
 
     late = Context(0, 8.0, tmp_path, elapsed=lambda: 8.5)
-    with pytest.raises(BudgetError, match=r"must pay for the scores 'proxies' of 1 architectures; the 8 s that were left ran out"):
+    with pytest.raises(
+        BudgetError, match=r"must pay for the scores 'proxies' of 1 architectures; the 8.0 s that were left ran out"
+    ):
         bought(ScoreQuery((A,), "proxies"), Slow(), late)
