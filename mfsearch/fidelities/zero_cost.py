@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractScore, Context
@@ -83,13 +85,14 @@ class ZeroCost(AbstractScore):
 
     @property
     def _teacher(self) -> Reference | None:
-        """The teacher's architecture for the scores that compare with it; it need not have been trained."""
+        """The teacher's cell in the students' skeleton, as a teacher of another width could not be compared with; untrained."""
         if not any(proxy.teacher for proxy in self._proxies):
             return None
         if self._reference is None:
             live, data = self.live, self.live.data
             images, labels = minibatch(data.train_images[0], data.train_labels[0], self.seed)
-            network = live.teacher_recipe.network(data.input_shape[0], data.classes)
+            skeleton: dict[str, Any] = {k: v for k, v in live.task.network.items() if k in ("channels", "cells", "reduction")}
+            network = replace(live.teacher_recipe, **skeleton).network(data.input_shape[0], data.classes)
             self._reference = Reference(network, images, labels, self.seed)
         return self._reference
 

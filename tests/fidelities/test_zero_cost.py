@@ -43,6 +43,14 @@ def test_scores_rank_and_repeat(live: LiveTask, tmp_path: Path) -> None:
     assert first.seconds > 0
 
 
+def test_a_wider_teacher_is_compared_with_in_the_students_skeleton(live: LiveTask, tmp_path: Path) -> None:
+    """The teacher's cell is its own nearest student, and any other is further away."""
+    assert live.teacher_recipe.channels == 16 and live.task.network["channels"] == 8
+    assert live.teacher_recipe.operations == GOOD.genotype
+    own, poor = ZeroCost("diswot", ["diswot"], live).score([GOOD, POOR], context(tmp_path)).values
+    assert own[0] == pytest.approx(0.0, abs=1e-6) and poor[0] is not None and poor[0] < -1e-3
+
+
 def test_closed_forms_are_those_of_the_network(live: LiveTask, tmp_path: Path) -> None:
     rung = ZeroCost("free", ["params", "flops"], live)
     scores = rung.score([GOOD], context(tmp_path))
