@@ -32,6 +32,7 @@ def test_what_is_kept_is_what_the_network_says(data, files):
     assert made.seconds == 7.5
     loaded = load_teacher(RECIPE, data, files)
     assert (loaded.seconds, loaded.val_accuracy) == (made.seconds, made.val_accuracy)
+    assert loaded.outputs.logits is not None and made.outputs.logits is not None
     assert torch.equal(loaded.outputs.logits, made.outputs.logits)
 
     network = NASBench201Network(RECIPE.operations, 1, 10, 4, 1, "light").eval()

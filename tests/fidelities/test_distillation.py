@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import mfsearch.fidelities.distillation
-from mfsearch.distillation.trainer import evaluate
+from mfsearch.distillation.trainer import evaluate, train
 from mfsearch.errors import ConfigError, DataError, LimitReachedError
 from mfsearch.fidelities.base import Context
 from mfsearch.fidelities.distillation import Distillation, accuracy_on_test
@@ -79,14 +78,14 @@ def test_validates_only_where_it_is_asked_for(live, tmp_path: Path):
 
 def test_a_batch_that_does_not_fit_is_halved_once(live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What a GPU raises is raised here for batches above a size: the run is the one with half the batch and half the rate."""
-    real, most = mfsearch.fidelities.distillation.train, 16
+    most = 16
 
     def small(model, data, recipe, *rest):
         if recipe.batch > most:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return real(model, data, recipe, *rest)
+        return train(model, data, recipe, *rest)
 
-    monkeypatch.setattr(mfsearch.fidelities.distillation, "train", small)
+    monkeypatch.setattr("mfsearch.fidelities.distillation.train", small)
     cell = live.space.parse(CELL)
     halved = Distillation("kd", live, 2, "kd", 1.0, batch=32, learning_rate=0.1).evaluate(cell, context(tmp_path))
     expected = Distillation("kd", live, 2, "kd", 1.0, batch=16, learning_rate=0.05).evaluate(cell, context(tmp_path))
