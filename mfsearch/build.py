@@ -26,7 +26,7 @@ from mfsearch.execution.serial import SerialExecutor
 from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.fidelities import FIDELITIES
 from mfsearch.fidelities.base import AbstractFidelity
-from mfsearch.fidelities.distillation import accuracy_on_test
+from mfsearch.fidelities.distillation import Distillation, accuracy_on_test
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.problems import PROBLEMS
@@ -148,6 +148,9 @@ def _own_problem(config: StudyConfig, home: Path, allow_code: bool) -> Problem:
         rungs.append(
             _make(f"ladder.{index}", named if wants_name else component, FIDELITIES, allow_code, AbstractFidelity, offered)
         )
+    for rung in rungs:
+        if isinstance(rung, Distillation):
+            rung.check_continues(rungs)
     judge = None if task is None else partial(_test_accuracy, offered["live"])
     return Problem(config.name or "own", space, FidelityLadder(rungs), Objective(), task, judge=judge)
 

@@ -348,6 +348,7 @@ class Study:
             self.device,
             lambda elapsed: self.store.beat(self.name, query.id, elapsed),
             lambda fraction, text: self.progress(query.id, fraction, text),
+            self.state.files_of(query.architecture),
         )
 
     def _context(self, seed: int) -> Context:

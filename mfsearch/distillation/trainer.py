@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
 import torch
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 
 from mfsearch.datasets.base import ImageData
 from mfsearch.distillation import LOSSES, feeding
+from mfsearch.distillation.checkpoint import Checkpoint, restore, taken
 from mfsearch.distillation.feeding import INSIDE, Batch, TeacherOutputs, outputs
 from mfsearch.distillation.losses import LossSettings, Outputs
 from mfsearch.distillation.schedule import SCHEDULES, Schedule, rate
 from mfsearch.distillation.selectivity import KERNELS
-from mfsearch.errors import ConfigError, EvaluationError
+from mfsearch.errors import ConfigError, DataError, EvaluationError
 
 Check: TypeAlias = Callable[[], None]
 Progress: TypeAlias = Callable[[float, str], None]
@@ -88,6 +90,17 @@ class TrainingRecipe:
                 f"alpha must be 0 to 1 and temperature positive; got {self.settings.alpha} and {self.settings.temperature}. Change them in the rung."
             )
 
+    @property
+    def stable_epochs(self) -> int:
+        """Whole epochs of the run that any longer one of its kind begins with; 0 for a cosine, which is another from its second step."""
+        return math.floor((1 - self.decay) * self.epochs + 1e-9) if self.schedule == "wsd" else 0
+
+    @property
+    def alike(self) -> str:
+        """All that a run and a longer one must share for the longer one to begin with the other's stable epochs."""
+        shared = {name: value for name, value in asdict(self).items() if name not in ("epochs", "decay", "warmup", "statistics")}
+        return json.dumps({**shared, "warmup_epochs": round(self.warmup * self.epochs, 9)}, sort_keys=True)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
@@ -118,6 +131,8 @@ def train(
     progress: Progress = lambda fraction, text: None,
     device: str = "cpu",
     validate_each: bool = False,
+    start: Checkpoint | None = None,
+    keep: Callable[[Checkpoint], None] | None = None,
 ) -> TrainingResult:
     """Train a network in place, and leave it in evaluation mode with fresh batch-norm statistics.
 
@@ -133,9 +148,12 @@ def train(
         progress: Called after every epoch with (fraction done, short text).
         device: torch device string.
         validate_each: Whether to look at the validation pictures after every epoch.
+        start: Where a shorter run of the same seed stood, to go on from it: the result is that of training from the beginning.
+        keep: Given such a checkpoint after the last stable epoch, where there is one.
 
     Raises:
         EvaluationError: If the loss is not finite, or the recipe asks for teacher outputs that are not there.
+        DataError: If `start` is of another recipe, seed or network.
     """
     feeding.check(model, data, recipe.loss, recipe.batch, recipe.epochs, teacher)
     steps = data.train_labels.shape[1] // recipe.batch
@@ -150,10 +168,16 @@ def train(
         fused=True,
     )
     order = torch.Generator().manual_seed(seed)
+    modules = {"model": model, "connector": connector}
     losses: list[float] = []
     accuracies: list[float] = []
     val_accuracies: list[float] = []
-    for epoch in range(recipe.epochs):
+    if start is not None:
+        if start.alike != recipe.alike or start.seed != seed or start.epoch > recipe.stable_epochs:
+            raise DataError("a checkpoint must be of a shorter run of the same recipe and seed; this one is not. Train anew.")
+        restore(start, modules, optimiser, order)
+        losses, accuracies = list(start.losses), list(start.accuracies)
+    for epoch in range(len(losses), recipe.epochs):
         batches = feeding.batches(data, teacher, recipe.loss, recipe.batch, epoch, order, seed, device)
         total, correct = torch.zeros((), device=device), torch.zeros((), device=device)
         for step, batch in enumerate(batches):
@@ -177,6 +201,8 @@ def train(
         if validate_each:
             val_accuracies.append(evaluate(model, data.val_images, data.val_labels, check=check))
             model.train()
+        if keep is not None and epoch + 1 == recipe.stable_epochs:
+            keep(taken(epoch + 1, seed, recipe.alike, tuple(losses), tuple(accuracies), modules, optimiser, order))
         progress((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}: loss {losses[-1]:.3f}, {accuracies[-1]:.1f}%")
     if recipe.statistics:
         last = data.train_images[(recipe.epochs - 1) % len(data.train_images), : recipe.statistics]

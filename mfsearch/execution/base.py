@@ -6,7 +6,7 @@ import math
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mfsearch.fidelities.base import AbstractEvaluation
@@ -26,6 +26,7 @@ class Job:
         device: torch device string.
         beat: Called about once a second while it runs, with the device seconds so far.
         progress: Called with (fraction done, text) by rungs that report progress.
+        earlier: As in `Context`.
     """
 
     query: EvaluationQuery
@@ -36,6 +37,7 @@ class Job:
     device: str = "cpu"
     beat: Callable[[float], None] = lambda elapsed: None
     progress: Callable[[float, str], None] = lambda fraction, text: None
+    earlier: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class AbstractExecutor(ABC):

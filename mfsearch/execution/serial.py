@@ -65,7 +65,7 @@ class SerialExecutor(AbstractExecutor):
     def _run(self, job: Job) -> Observation:
         job.workdir.mkdir(parents=True, exist_ok=True)
         elapsed = self.stopwatch()
-        context = Context(job.query.seed, job.limit, job.workdir, job.device, elapsed, job.progress)
+        context = Context(job.query.seed, job.limit, job.workdir, job.device, elapsed, job.progress, job.earlier)
         try:
             with _heartbeat(lambda: job.beat(elapsed())), _interrupted(job.limit + _GRACE, self.clock, elapsed):
                 measurement = job.fidelity.evaluate(job.query.architecture, context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ class Context:
         device: torch device string.
         elapsed: The executor's clock, in seconds since the evaluation began.
         progress: Called with (fraction done in [0, 1], short text), as often as convenient.
+        earlier: Rung -> files, by role, that the last evaluation of the same architecture there left, for a rung that goes on from one.
     """
 
     seed: int
@@ -32,6 +33,7 @@ class Context:
     device: str = "cpu"
     elapsed: Callable[[], float] = field(default_factory=lambda: _stopwatch())
     progress: Callable[[float, str], None] = lambda fraction, text: None
+    earlier: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise `LimitReachedError` when the limit has passed. Cheap: call it at every training step."""

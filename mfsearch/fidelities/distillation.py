@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,13 +16,14 @@ from torch import Tensor, nn
 
 from mfsearch.datasets.base import ImageData
 from mfsearch.distillation import LOSSES
+from mfsearch.distillation.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mfsearch.distillation.feeding import TeacherOutputs
 from mfsearch.distillation.losses import LossSettings
 from mfsearch.distillation.schedule import Schedule
 from mfsearch.distillation.selectivity import Kernel
 from mfsearch.distillation.trainer import Precision, TrainingRecipe, TrainingResult, evaluate, train
 from mfsearch.errors import ConfigError, DataError
-from mfsearch.fidelities.base import AbstractEvaluation, AbstractResource, Context
+from mfsearch.fidelities.base import AbstractEvaluation, AbstractFidelity, AbstractResource, Context
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.fidelities.teacher import TeacherResource
 from mfsearch.records import Architecture, Json, Measurement
@@ -55,6 +58,9 @@ class Distillation(AbstractEvaluation):
         clip: Largest norm of the gradient; None: any.
         precision: `float32`, `bfloat16` (mixed), or `auto`: mixed on a GPU that has it.
         validate_each: Whether to keep the validation accuracy after every epoch as well; its time is charged.
+        continues: Name of a lower rung whose run of the same architecture this one goes on from, where there is one: its checkpoint
+            before the rate decays. Both must have `schedule: wsd` and be alike but for their epochs.
+        keep_checkpoint: Whether to keep such a checkpoint, for a higher rung.
         keep_weights: Whether to write the weights into the work folder.
         teacher_seconds: Device seconds that making the teacher is expected to take.
         seeds: How often one architecture may be trained here, each time with another seed.
@@ -84,6 +90,8 @@ class Distillation(AbstractEvaluation):
         clip: float | None = None,
         precision: Precision = "auto",
         validate_each: bool = False,
+        continues: str | None = None,
+        keep_checkpoint: bool = False,
         keep_weights: bool = True,
         teacher_seconds: float = 0.0,
         seeds: int = 1,
@@ -114,6 +122,13 @@ class Distillation(AbstractEvaluation):
             precision=precision,
         )
         self.validate_each = validate_each
+        self.continues = continues
+        self.keep_checkpoint = keep_checkpoint
+        if (continues or keep_checkpoint) and not self.training.stable_epochs:
+            raise ConfigError(
+                f"a rung that another goes on from, or that goes on, must have schedule 'wsd' and a whole epoch before it decays; {name!r} has "
+                f"{schedule!r} and {epochs} epochs. A cosine of another length is another run from its second step: train anew, or change it."
+            )
         self.signal = signal
         self.keep_weights = keep_weights
         self.teacher_seconds = teacher_seconds
@@ -146,7 +161,8 @@ class Distillation(AbstractEvaluation):
         data = live.data_on(context.device)
         teacher = live.teacher.outputs if self.learns_from_teacher else None
         with live.limited_threads():
-            model, result, batch = self._trained(architecture, data, teacher, context)
+            start = self._start(context)
+            model, result, batch = self._trained(architecture, data, teacher, context, start)
             values = {"train_loss": result.train_loss, "train_accuracy": result.train_accuracy}
             extras: dict[str, Json] = {
                 "train_loss_curve": list(result.losses),
@@ -156,19 +172,66 @@ class Distillation(AbstractEvaluation):
                 extras["val_accuracy_curve"] = list(result.val_accuracies)
             if batch != self.training.batch:
                 extras["batch"] = batch
+            elif start is not None:
+                extras["continued_from_epoch"] = start.epoch
             if self.validate:
                 trained = context.elapsed()
                 values[VALIDATED] = evaluate(model, data.val_images, data.val_labels, check=context.check)
                 extras["validation_seconds"] = context.elapsed() - trained
         artifacts = {}
+        if (checkpoint := self._checkpoint_file(context)).exists():
+            artifacts["checkpoint"] = checkpoint
         if self.keep_weights:
             path = context.workdir / f"{self.name}-weights.safetensors"
             save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, path)
             artifacts["weights"] = path
         return Measurement(values, extras=extras, artifacts=artifacts)
 
+    def check_continues(self, ladder: Sequence[AbstractFidelity]) -> None:
+        """Whether the rung that this one goes on from is there and is the beginning of it.
+
+        Args:
+            ladder: All rungs.
+
+        Raises:
+            ConfigError: If it is not.
+        """
+        if self.continues is None:
+            return
+        other = next((rung for rung in ladder if rung.name == self.continues), None)
+        if not isinstance(other, Distillation) or not other.keep_checkpoint:
+            raise ConfigError(
+                f"rung {self.name!r} must go on from a rung that trains and has keep_checkpoint: true; {self.continues!r} is none. Mend 'continues'."
+            )
+        ours, theirs = (json.loads(rung.training.alike) for rung in (self, other))
+        if differing := sorted(key for key in ours if ours[key] != theirs[key]):
+            raise ConfigError(
+                f"rung {self.name!r} must be like {self.continues!r} but for its epochs, to go on from it; they differ in {', '.join(differing)}. "
+                "Mend one of them, or leave 'continues' out."
+            )
+        if other.training.stable_epochs > self.training.stable_epochs:
+            raise ConfigError(f"rung {self.name!r} must be longer than {self.continues!r}, which it goes on from. Mend 'epochs'.")
+
+    def _checkpoint_file(self, context: Context) -> Path:
+        return context.workdir / f"{self.name}-checkpoint.safetensors"
+
+    def _start(self, context: Context) -> Checkpoint | None:
+        """Where the lower rung's run stood; None where there is none, for a second seed, and where its file is gone or damaged."""
+        file = context.earlier.get(self.continues or "", {}).get("checkpoint")
+        if file is None or self.name in context.earlier:
+            return None
+        try:
+            return load_checkpoint(Path(file))
+        except DataError:
+            return None  # it only saves time
+
     def _trained(
-        self, architecture: Architecture, data: ImageData, teacher: TeacherOutputs | None, context: Context
+        self,
+        architecture: Architecture,
+        data: ImageData,
+        teacher: TeacherOutputs | None,
+        context: Context,
+        start: Checkpoint | None,
     ) -> tuple[nn.Module, TrainingResult, int]:
         """The trained network, what training came to, and the batch that fitted into memory.
 
@@ -176,13 +239,13 @@ class Distillation(AbstractEvaluation):
         "Accurate, Large Minibatch SGD", 2017).
         """
         try:
-            return self._attempt(self.training, architecture, data, teacher, context)
+            return self._attempt(self.training, architecture, data, teacher, context, start)
         except torch.OutOfMemoryError:
             if self.training.batch == 1:
                 raise
         torch.cuda.empty_cache()  # here the first attempt's tensors are gone
         half = replace(self.training, batch=self.training.batch // 2, learning_rate=self.training.learning_rate / 2)
-        return self._attempt(half, architecture, data, teacher, context)
+        return self._attempt(half, architecture, data, teacher, context, None)
 
     def _attempt(
         self,
@@ -191,10 +254,13 @@ class Distillation(AbstractEvaluation):
         data: ImageData,
         teacher: TeacherOutputs | None,
         context: Context,
+        start: Checkpoint | None,
     ) -> tuple[nn.Module, TrainingResult, int]:
-        model = self.live.network(architecture, context.seed)
-        given = (recipe, context.seed, teacher, context.check, context.progress, context.device, self.validate_each)
-        return model, train(model, data, *given), recipe.batch
+        seed = context.seed if start is None else start.seed
+        model = self.live.network(architecture, seed)
+        keep = partial(save_checkpoint, self._checkpoint_file(context)) if self.keep_checkpoint else None
+        given = (teacher, context.check, context.progress, context.device, self.validate_each, start, keep)
+        return model, train(model, data, recipe, seed, *given), recipe.batch
 
 
 def accuracy_on_test(

@@ -25,6 +25,8 @@ class Training(Distillation):
         clip: Largest norm of the gradient; None: any.
         precision: `float32`, `bfloat16` (mixed), or `auto`: mixed on a GPU that has it.
         validate_each: Whether to keep the validation accuracy after every epoch as well; its time is charged.
+        continues: As for `Distillation`: a lower rung whose run this one goes on from.
+        keep_checkpoint: As for `Distillation`.
         keep_weights: Whether to write the weights into the work folder.
         seeds: How often one architecture may be trained here, each time with another seed.
 
@@ -47,6 +49,8 @@ class Training(Distillation):
         clip: float | None = None,
         precision: Precision = "auto",
         validate_each: bool = False,
+        continues: str | None = None,
+        keep_checkpoint: bool = False,
         keep_weights: bool = True,
         seeds: int = 1,
     ) -> None:
@@ -65,6 +69,8 @@ class Training(Distillation):
             clip=clip,
             precision=precision,
             validate_each=validate_each,
+            continues=continues,
+            keep_checkpoint=keep_checkpoint,
             keep_weights=keep_weights,
             seeds=seeds,
         )

@@ -214,6 +214,11 @@ class StudyState:
         """How many evaluations of this (key, rung) have ended, well or in failure."""
         return self.runs.get(pair, 0) + self.failures.get(pair, 0)
 
+    def files_of(self, architecture: Architecture) -> dict[str, Mapping[str, str]]:
+        """Rung -> files, by role, that the last evaluation of the architecture there left."""
+        ended = (o for o in self.observations if o.status is Status.OK and o.query.architecture == architecture)
+        return {o.query.rung: o.artifacts for o in ended}
+
     def _closed(self, max_retries: int) -> frozenset[tuple[str, str]]:
         waiting = {(q.architecture.key, q.rung) for q in [*self.pending.values(), *self.requeued]}
         hopeless = {pair for pair, times in self.failures.items() if times > max_retries}

@@ -154,3 +154,53 @@ def test_wrong_signals_are_said(live):
         Distillation("a", live, 1, "ce", 1.0, signal="loss")
     with pytest.raises(ConfigError, match="a rung whose signal is val_accuracy must validate; got validate: false"):
         Distillation("a", live, 1, "ce", 1.0, validate=False)
+
+
+def test_a_higher_rung_goes_on_from_a_lower_one(live, tmp_path: Path):
+    """The result is that of the whole run with the lower rung's seed, for the time of what was left."""
+    few = Distillation("few", live, 5, "ce", 1.0, schedule="wsd", keep_checkpoint=True, keep_weights=False)
+    full = Distillation("full", live, 10, "ce", 1.0, schedule="wsd", continues="few")
+    full.check_continues([few, full])
+    cell = live.space.parse(CELL)
+    (tmp_path / "few").mkdir()
+    low = few.evaluate(cell, context(tmp_path / "few", seed=7))
+    assert low.artifacts["checkpoint"].parent == tmp_path / "few"
+    files = {"few": {"checkpoint": str(low.artifacts["checkpoint"])}}
+    steps = []
+    going_on = Context(8, math.inf, tmp_path, earlier=files, progress=lambda fraction, text: steps.append(fraction))
+    high = full.evaluate(cell, going_on)
+    assert high.extras["continued_from_epoch"] == 4 and len(steps) == 6
+    assert high.values == full.evaluate(cell, context(tmp_path, seed=7)).values
+    # A second seed is a run of its own; so is one whose checkpoint is gone.
+    second = full.evaluate(cell, Context(8, math.inf, tmp_path, earlier={**files, "full": {}}))
+    low.artifacts["checkpoint"].unlink()
+    alone = full.evaluate(cell, Context(8, math.inf, tmp_path, earlier=files))
+    assert second.values == alone.values == full.evaluate(cell, context(tmp_path, seed=8)).values
+    assert "continued_from_epoch" not in second.extras
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        ({}, {"continues": "none"}, "must go on from a rung that trains and has keep_checkpoint: true; 'none' is none"),
+        ({"keep_checkpoint": False}, {}, "must go on from a rung that trains and has keep_checkpoint: true; 'few' is none"),
+        ({"batch": 16}, {"learning_rate": 0.2}, "they differ in batch, learning_rate"),
+        ({"warmup": 0.2}, {"warmup": 0.2}, "they differ in warmup_epochs"),
+        ({"epochs": 20}, {}, "must be longer than 'few'"),
+    ],
+)
+def test_a_rung_goes_on_from_its_own_beginning_alone(live, low, high, message):
+    settings = {"schedule": "wsd", "keep_checkpoint": True}
+    few = Distillation("few", live, **{"epochs": 5, "loss": "ce", "expected_seconds": 1.0, **settings, **low})
+    full = Distillation(
+        "full", live, **{"epochs": 10, "loss": "ce", "expected_seconds": 1.0, "schedule": "wsd", "continues": "few", **high}
+    )
+    with pytest.raises(ConfigError, match=message):
+        full.check_continues([few, full])
+
+
+def test_a_cosine_says_plainly_that_it_cannot_go_on(live):
+    with pytest.raises(
+        ConfigError, match="must have schedule 'wsd' .*; 'full' has 'cosine' and 10 epochs. A cosine of another length is"
+    ):
+        Distillation("full", live, 10, "ce", 1.0, continues="few")

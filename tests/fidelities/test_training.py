@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.build import build_problem
 from mfsearch.config import StudyConfig
 from mfsearch.errors import ConfigError
@@ -13,8 +14,9 @@ from mfsearch.fidelities.base import Context
 from mfsearch.fidelities.distillation import Distillation
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.fidelities.training import Training
-from mfsearch.records import Task
+from mfsearch.records import EvaluationQuery, Task
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.study import Study
 
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 TASK = Task("digits", (1, 16, 16), 10, {"epochs": 2, "train": 64, "val": 50, "test": 40}, {"channels": 4, "cells": 1}, {})
@@ -70,3 +72,38 @@ def test_a_ladder_on_pictures_of_ones_own(tmp_path: Path):
     few.resources[0].prepare(context)
     assert 0 <= few.evaluate(cell, context).values["val_accuracy"] <= 100
     assert full.evaluate(cell, context).values["train_accuracy"] > 40
+
+
+class FewThenFull(AbstractPolicy):
+    """One architecture on both rungs."""
+
+    name = "few_then_full"
+
+    def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
+        rung = ("few", "full")[min(1, len(state.observations))]
+        return Proposal(
+            [EvaluationQuery(state.space.parse(CELL), rung)] if len(state.observations) < 2 else [], reason="both done"
+        )
+
+
+def test_a_study_hands_a_rung_what_the_lower_one_left(tmp_path: Path):
+    common = {"use": "training", "batch": 16, "schedule": "wsd", "expected_seconds": 0.5}
+    config = StudyConfig.model_validate(
+        {
+            "space": "nasbench201",
+            "task": {"use": "digits", **TASK.options, "network": TASK.network},
+            "ladder": [
+                {**common, "name": "few", "epochs": 5, "keep_checkpoint": True},
+                {**common, "name": "full", "epochs": 10, "continues": "few"},
+            ],
+        }
+    )
+    problem = build_problem(config, tmp_path / "home")
+    study = Study(problem.space, problem.ladder, 60.0, policy=FewThenFull(), workdir=tmp_path / "work")
+    study.run()
+    few, full = study.state.observations
+    assert "continued_from_epoch" not in few.extras and full.extras["continued_from_epoch"] == 4
+    wrong = config.model_dump(mode="json")
+    wrong["ladder"][1]["batch"] = 8
+    with pytest.raises(ConfigError, match="they differ in batch"):
+        build_problem(StudyConfig.model_validate(wrong), tmp_path / "home")
