@@ -18,3 +18,26 @@ def test_scores_of_given_architectures(call):
     lines = call("score", CELL, *small).stdout.splitlines()
     assert lines[0].split()[:2] == ["architecture", "params"]
     assert lines[1].split()[0] == CELL
+
+
+SMALL = ["--set", "problem.train=32", "--set", "problem.epochs=1", "--set", "problem.val=32", "--set", "problem.test=32"]
+
+
+def test_any_proxies_of_architectures_from_a_file_and_at_random(call, tmp_path):
+    (tmp_path / "cells.txt").write_text(f"{CELL}\n\n{CELL.replace('none', 'skip_connect')}\n")
+    options = ["--from", "cells.txt", "--random", "3", "--proxies", "flops,zen,diswot", *SMALL, "--json"]
+    done = call("score", *options)
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.stdout)
+    assert len(rows) == 5 and rows[0]["architecture"] == CELL
+    assert all(set(row) == {"architecture", "flops", "zen", "diswot"} for row in rows)
+    assert json.loads(call("score", *options).stdout) == rows, "the same ones and the same figures"
+    every = json.loads(call("score", CELL, "--proxies", "all", *SMALL, "--json").stdout)
+    assert len(every[0]) == 15 and every[0]["zen"] == rows[0]["zen"]
+
+
+def test_what_cannot_be_scored_is_said(call):
+    assert "proxies must be some of params" in call("score", CELL, "--proxies", "nope", *SMALL).output
+    assert "architectures must be given to be scored; got none" in call("score", *SMALL).output
+    none = call("score", '{"x1": 0.0, "x2": 0.0}', "--problem", "branin", "--proxies", "params").output
+    assert "proxies must be of networks; 'branin' builds none" in none

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from mfsearch.fidelities.base import AbstractEvaluation, AbstractScore, Context
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.problems.base import Problem
 from mfsearch.records import Architecture, Measurement, Objective, Scores
-from mfsearch.session.scoring import score
+from mfsearch.session.scoring import drawn, score, with_proxies
 from mfsearch.spaces.box import BoxSpace
 
 
@@ -53,3 +54,11 @@ def test_what_cannot_be_scored():
         score(problem(), ['{"x": 0.5}'])
     with pytest.raises(SpaceError, match="must be a JSON object"):
         score(problem(Halves()), ["nonsense"])
+    with pytest.raises(ConfigError, match="architectures must be given"):
+        score(problem(Halves()), [])
+    with pytest.raises(ConfigError, match="proxies must be of networks; 'toy' builds none"):
+        with_proxies(problem(), ["params"], Path())
+
+
+def test_random_ones_are_the_same_for_the_same_seed():
+    assert drawn(problem(), 4, 1) == drawn(problem(), 6, 1)[:4] != drawn(problem(), 4, 2)
