@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,6 +18,7 @@ from mfsearch.distillation.matching import (
     similarity_preserving,
 )
 from mfsearch.distillation.selectivity import Kernel, neuron_selectivity
+from mfsearch.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,6 +51,30 @@ class LossSettings:
     temperature: float = 6.0
     beta: float | None = None
     kernel: Kernel = "polynomial"
+
+
+PRESETS: Final[Mapping[str, Mapping[str, LossSettings]]] = {
+    "dass": {"kd": LossSettings(alpha=0.5, temperature=6.0)},
+    "mfkd": {"kd": LossSettings(alpha=0.1, temperature=4.0), "nst": LossSettings(beta=25.0)},
+    "repdistiller": {"kd": LossSettings(alpha=0.1, temperature=4.0), "nst": LossSettings(beta=50.0)},
+}
+"""Paper or code -> loss -> what it is told there: DaSS (ICLR 2023), MF-KD (arXiv 2006.08341) on
+NAS-Bench-201, and RepDistiller (Tian et al.). `alpha` is the share of the labels: both of the latter write its complement."""
+
+
+def preset(name: str, loss: str) -> LossSettings:
+    """What a paper tells a loss.
+
+    Raises:
+        ConfigError: If there is no such preset, or it says nothing of the loss.
+    """
+    known = PRESETS.get(name, {})
+    if loss not in known:
+        every = ", ".join(f"{paper} ({', '.join(losses)})" for paper, losses in PRESETS.items())
+        raise ConfigError(
+            f"preset must be one of {every}; got {name!r} for {loss!r}. Change it in the rung, or give the weights yourself."
+        )
+    return known[loss]
 
 
 Match = Callable[[Outputs, Outputs, LossSettings], Tensor]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError
@@ -19,6 +19,7 @@ from mfsearch.distillation import LOSSES
 from mfsearch.distillation.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mfsearch.distillation.feeding import TeacherOutputs
 from mfsearch.distillation.losses import LossSettings
+from mfsearch.distillation.losses import preset as paper_preset
 from mfsearch.distillation.schedule import Schedule
 from mfsearch.distillation.selectivity import Kernel
 from mfsearch.distillation.trainer import Precision, TrainingRecipe, TrainingResult, evaluate, train
@@ -47,9 +48,10 @@ class Distillation(AbstractEvaluation):
         signal: Which figure is the value: `val_accuracy`, `train_accuracy` or `-train_loss`. After few epochs what was
             measured in training ranks better than validation does.
         validate: Whether to measure `val_accuracy`; None measures it where it is the signal.
-        alpha: For `kd`, the share of the labels in the loss.
-        temperature: For `kd`, how far outputs are softened.
-        beta: For losses that match something inside of the teacher, its weight beside the labels; None: the loss's own.
+        preset: A paper's weights of the loss, as in `mfsearch.distillation.losses.PRESETS`; what is given beside it wins.
+        alpha: For `kd`, the share of the labels in the loss; 0.5 unless a preset says otherwise.
+        temperature: For `kd`, how far outputs are softened; 6 unless a preset says otherwise.
+        beta: For losses that match something inside of the teacher, its weight beside the labels; None: the preset's or the loss's own.
         kernel: For `nst`, by what feature maps are compared: `polynomial`, `linear` or `gaussian`.
         batch: Pictures a step.
         learning_rate: At the first step.
@@ -79,8 +81,9 @@ class Distillation(AbstractEvaluation):
         expected_seconds: Seconds,
         signal: str = VALIDATED,
         validate: bool | None = None,
-        alpha: float = 0.5,
-        temperature: float = 6.0,
+        preset: str | None = None,
+        alpha: float | None = None,
+        temperature: float | None = None,
         beta: float | None = None,
         kernel: Kernel = "polynomial",
         batch: int = 32,
@@ -109,13 +112,16 @@ class Distillation(AbstractEvaluation):
         self.name = name
         self.seeds = seeds
         self.live = live
+        weights: dict[str, float | None] = {"alpha": alpha, "temperature": temperature, "beta": beta}
+        told: dict[str, Any] = {name: figure for name, figure in weights.items() if figure is not None}
+        settings = replace(paper_preset(preset, loss) if preset else LossSettings(), kernel=kernel, **told)
         self.resource = float(epochs)
         self.training = TrainingRecipe(
             epochs,
             loss,
             batch,
             learning_rate,
-            settings=LossSettings(alpha, temperature, beta, kernel),
+            settings=settings,
             schedule=schedule,
             warmup=warmup,
             clip=clip,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
 from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractScore, Context
 from mfsearch.fidelities.live import LiveTask
@@ -79,31 +81,34 @@ class ZeroCost(AbstractScore):
             for done, architecture in enumerate(architectures):
                 context.check()
                 context.progress(done / len(architectures), f"{self.name}: {done} of {len(architectures)}")
-                rows.append(self._row(architecture))
+                rows.append(self._row(architecture, context.device))
         seconds = context.elapsed() - began if any(not proxy.free for proxy in self._proxies) else 0.0
         return Scores(self.columns, tuple(rows), seconds)
 
-    @property
-    def _teacher(self) -> Reference | None:
+    def _teacher(self, device: str) -> Reference | None:
         """The teacher's cell in the students' skeleton, as a teacher of another width could not be compared with; untrained."""
         if not any(proxy.teacher for proxy in self._proxies):
             return None
         if self._reference is None:
             live, data = self.live, self.live.data
-            images, labels = minibatch(data.train_images[0], data.train_labels[0], self.seed)
             skeleton: dict[str, Any] = {k: v for k, v in live.task.network.items() if k in ("channels", "cells", "reduction")}
             network = replace(live.teacher_recipe, **skeleton).network(data.input_shape[0], data.classes)
-            self._reference = Reference(network, images, labels, self.seed)
+            self._reference = Reference(network, *self._minibatch(device), self.seed)
         return self._reference
 
-    def _row(self, architecture: Architecture) -> tuple[float | None, ...]:
+    def _minibatch(self, device: str) -> tuple[Tensor, Tensor]:
+        """What all architectures are shown."""
+        data = self.live.data
+        images, labels = minibatch(data.train_images[0], data.train_labels[0], self.seed)
+        return images.to(device), labels.to(device)
+
+    def _row(self, architecture: Architecture, device: str) -> tuple[float | None, ...]:
         live = self.live
         figures: dict[str, float | None] = dict(live.space.counts(architecture, live.task))
         rest = [proxy for proxy in self._proxies if proxy.name not in figures]
         if rest:
-            data = live.data
-            images, labels = minibatch(data.train_images[0], data.train_labels[0], self.seed)
+            images, labels = self._minibatch(device)
             figures.update(
-                score(lambda: live.space.build(architecture, live.task), rest, images, labels, self.seed, self._teacher)
+                score(lambda: live.space.build(architecture, live.task), rest, images, labels, self.seed, self._teacher(device))
             )
         return tuple(figures[proxy.name] for proxy in self._proxies)

@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from mfsearch.distillation import LOSSES
-from mfsearch.distillation.losses import LossSettings, Outputs, Regressor, middle
+from mfsearch.distillation.losses import LossSettings, Outputs, Regressor, middle, preset
 from mfsearch.distillation.matching import hints
+from mfsearch.errors import ConfigError
 
 
 def maps(shape, seed=0):
@@ -95,3 +96,11 @@ def test_hints_go_through_a_regressor_that_learns():
 def test_weights_are_those_of_the_papers_code():
     weights = {name: loss.beta for name, loss in LOSSES.items() if name in INSIDE and name != "cc"}
     assert weights == {"nst": 50, "at": 1000, "hints": 100, "sp": 3000, "pkt": 30000, "rkd": 1}
+
+
+def test_presets_are_the_papers():
+    assert preset("dass", "kd") == LossSettings(alpha=0.5, temperature=6.0)
+    assert (preset("mfkd", "kd").alpha, preset("mfkd", "kd").temperature, preset("mfkd", "nst").beta) == (0.1, 4.0, 25.0)
+    assert preset("repdistiller", "nst").beta == LOSSES["nst"].beta == 50.0
+    with pytest.raises(ConfigError, match=r"preset must be one of dass \(kd\), mfkd \(kd, nst\), .*; got 'dass' for 'nst'"):
+        preset("dass", "nst")

@@ -204,3 +204,13 @@ def test_a_cosine_says_plainly_that_it_cannot_go_on(live):
         ConfigError, match="must have schedule 'wsd' .*; 'full' has 'cosine' and 10 epochs. A cosine of another length is"
     ):
         Distillation("full", live, 10, "ce", 1.0, continues="few")
+
+
+def test_a_presets_weights_and_what_wins_over_them(live):
+    mfkd = Distillation("kd", live, 1, "kd", 1.0, preset="mfkd").training.settings
+    assert (mfkd.alpha, mfkd.temperature) == (0.1, 4.0)
+    mixed = Distillation("kd", live, 1, "kd", 1.0, preset="mfkd", temperature=2.0).training.settings
+    assert (mixed.alpha, mixed.temperature) == (0.1, 2.0)
+    own = Distillation("kd", live, 1, "kd", 1.0).training.settings
+    assert (own.alpha, own.temperature, own.beta) == (0.5, 6.0, None)
+    assert Distillation("nst", live, 1, "nst", 1.0, preset="mfkd", kernel="linear").training.settings.kernel == "linear"
