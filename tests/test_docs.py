@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,7 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from mfsearch.build import build_problem
 from mfsearch.cli import main
+from mfsearch.config import load_config
+from mfsearch.fidelities.distillation import Distillation
+from mfsearch.fidelities.zero_cost import ZeroCost
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -50,6 +55,20 @@ def test_commands_exist_with_their_options(text: str):
         # Help comes after the options were read: an unknown command or option is a usage error, and nothing runs.
         result = CliRunner().invoke(main, [*words, "--help"])
         assert result.exit_code == 0, f"mfsearch {shlex.join(words)}: {result.output}"
+
+
+@pytest.mark.parametrize("text", [block for block in blocks("yaml") if "ladder:" in str(block.values)])
+def test_ladders_can_be_built(text: str, tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(text)
+    config = load_config(tmp_path / "config.yaml")
+    assert [rung.name for rung in build_problem(config, tmp_path).ladder] == [part.options["name"] for part in config.ladder]
+
+
+@pytest.mark.parametrize(("rung", "kind"), [("zero_cost", ZeroCost), ("distillation", Distillation)])
+def test_every_option_of_a_rung_is_on_the_page(rung: str, kind: type):
+    page = (ROOT / "docs" / "ladders.md").read_text(encoding="utf-8")
+    table = page.split(f"| `{rung}` | | default |")[1].split("\n\n")[0]
+    assert [name for name in inspect.signature(kind).parameters if name != "live" and f"`{name}`" not in table] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
