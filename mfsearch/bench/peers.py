@@ -25,8 +25,10 @@ from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.errors import ConfigError, SearchFailedError
 from mfsearch.networks.nasbench201 import OPERATIONS
 from mfsearch.records import Architecture, EvaluationQuery, Json
+from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.box import BoxSpace
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.subset import SubsetSpace
 
 ADAPTERS = Path("benchmarks") / "peers"
 PATIENCE = 900.0  # seconds that a library may think about one query
@@ -240,9 +242,13 @@ class Peer(AbstractPolicy):
         )
 
 
+def _whole(state: State) -> AbstractSearchSpace:
+    return state.space.whole if isinstance(state.space, SubsetSpace) else state.space
+
+
 def _parameters(state: State) -> list[dict[str, Json]]:
     """The axes of a space, as a user of any library would write them."""
-    space = state.space
+    space = _whole(state)
     if isinstance(space, NASBench201Space):
         return [{"name": f"edge_{edge}", "choices": list(OPERATIONS)} for edge in range(6)]
     if isinstance(space, BoxSpace):
@@ -253,8 +259,10 @@ def _parameters(state: State) -> list[dict[str, Json]]:
 
 
 def _architecture(state: State, config: Mapping[str, Any]) -> Architecture:
-    space = state.space
+    space = _whole(state)
     if isinstance(space, NASBench201Space):
-        return space.canonical(space.architecture([config[f"edge_{edge}"] for edge in range(6)]))
+        chosen = space.canonical(space.architecture([config[f"edge_{edge}"] for edge in range(6)]))
+        # No library can be told which cells of a table are missing: it gets the nearest that was measured.
+        return state.space.nearest(chosen) if isinstance(state.space, SubsetSpace) else chosen
     assert isinstance(space, BoxSpace)
     return space.architecture([min(max(config[axis], low), high) for axis, (low, high) in space.bounds.items()])

@@ -64,6 +64,14 @@ class SubsetSpace(AbstractSearchSpace):
             self._near[architecture.key] = near
         return list(self._near[architecture.key])
 
+    def nearest(self, architecture: Architecture) -> Architecture:
+        """The member that is nearest by encoding, itself where it is one; the first in order of those that are equally near."""
+        canonical = self.whole.canonical(architecture)
+        if canonical.key in self._row:
+            return self._members[self._row[canonical.key]]
+        distances = np.square(self._encodings - self.whole.encode([canonical])).sum(1)
+        return self._members[int(np.argmin(distances))]
+
     def encode(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Of the whole."""
         return self.whole.encode(architectures)

@@ -18,6 +18,7 @@ from mfsearch.problems.base import Oracle, Problem
 from mfsearch.records import Architecture, Objective
 from mfsearch.spaces.constrained import ConstrainedSpace, Constraint
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.subset import SubsetSpace
 
 PROTOCOL = Path(__file__).parents[2] / "benchmarks" / "peers" / "protocol.py"
 ADAPTER = """
@@ -102,6 +103,16 @@ def test_a_library_searches_cells_and_repeats_are_free(coin: Library, cells: Pro
     assert done.rows[-1].recommended is not None
     assert [r.architecture for r in search(coin, cells, "chance").rows] == [r.architecture for r in done.rows]
     assert [r.architecture for r in search(coin, cells, "chance", seed=1).rows] != [r.architecture for r in done.rows]
+
+
+def test_a_library_searches_a_part_of_the_cells(coin: Library, cells: Problem):
+    """Of what it cannot know to be missing, the nearest that was measured is evaluated."""
+    everything = cells.space.enumerate()
+    assert everything is not None
+    few = [a.key for a in everything[::40]]
+    done = search(coin, replace(cells, space=SubsetSpace(cells.space, few)), "chance")
+    assert {row.architecture for row in done.rows} <= set(few) and len(done.rows) > 20
+    assert done.rows[-1].recommended in few
 
 
 def test_a_library_searches_a_box(coin: Library, problem: Problem):

@@ -57,3 +57,14 @@ def test_encodings_and_networks_are_those_of_the_whole():
 def test_what_is_no_part_is_refused(keys: list[str], message: str):
     with pytest.raises(SpaceError, match=message):
         SubsetSpace(WHOLE, keys)
+
+
+def test_the_nearest_member_stands_for_what_is_none():
+    part = SubsetSpace(WHOLE, FEW)
+    rng = np.random.default_rng(1)
+    for foreign in [EVERY[int(row)] for row in rng.integers(len(EVERY), size=30)]:
+        near = part.nearest(foreign)
+        distances = [float(np.linalg.norm(WHOLE.encode([a]) - WHOLE.encode([foreign]))) for a in part.enumerate()]
+        assert near == part.enumerate()[int(np.argmin(distances))]
+    twin = next(member for a in part.enumerate() for member in WHOLE.members(a)[1:])
+    assert part.nearest(twin) == WHOLE.canonical(twin)
