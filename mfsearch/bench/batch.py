@@ -7,6 +7,7 @@ import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,11 @@ def _run_missing(
     failures: list[str] = []
     tasks = [_Task(plan, method, seed, prints[method.label]) for method, seed in missing]
     try:
-        for number, (task, message) in enumerate(each_in_a_process(_work, tasks, jobs), start=1):
-            if message.startswith("failed"):
-                failures.append(f"{task.method.label}, seed {task.seed}: {message.removeprefix('failed: ')}")
-            say(f"[{number}/{len(missing)}] {task.method.label}, seed {task.seed}: {message}")
+        with closing(each_in_a_process(_work, tasks, jobs)) as done:
+            for number, (task, message) in enumerate(done, start=1):
+                if message.startswith("failed"):
+                    failures.append(f"{task.method.label}, seed {task.seed}: {message.removeprefix('failed: ')}")
+                say(f"[{number}/{len(missing)}] {task.method.label}, seed {task.seed}: {message}")
     except BrokenExecutor:
         raise SearchFailedError(
             f"a process of the bench ended before its run did: was there too little memory? What is finished is kept in {plan.out}. "

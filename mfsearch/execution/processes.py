@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -21,11 +21,15 @@ _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 
-def each_in_a_process(function: Callable[[_Task], _Result], tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[_Task, _Result]]:
+def each_in_a_process(
+    function: Callable[[_Task], _Result], tasks: Sequence[_Task], jobs: int
+) -> Generator[tuple[_Task, _Result]]:
     """Do every task, and hand on (task, result) as they end.
 
     Always in processes of their own, even one by one: what numpy and torch do with one thread from their start on is the same
     everywhere, and no task sees what another left in a library's global state.
+
+    Close the iterator (`contextlib.closing`) where what is done with the results may raise: then what runs is ended at once.
 
     Args:
         function: Of a module, so that another process finds it; tasks and results are pickled on the way.
@@ -46,7 +50,7 @@ def each_in_a_process(function: Callable[[_Task], _Result], tasks: Sequence[_Tas
             futures = {pool.submit(function, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except KeyboardInterrupt:
+        except BaseException:  # the caller's, too, which closes this
             for process in set(multiprocessing.active_children()) - before:
                 process.terminate()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -12,6 +12,19 @@ from torch.nn import functional
 
 from mfsearch.networks.base import layers_in
 from mfsearch.proxies.reference import Reference
+
+
+@dataclass
+class _Watch:
+    """What hooks on activations write.
+
+    Attributes:
+        in_loss: Whether the gradient that passes is that of the loss.
+        saliencies: Place of a layer -> its channels' saliencies.
+    """
+
+    in_loss: bool = False
+    saliencies: dict[int, Tensor | float] = field(default_factory=dict)
 
 
 class Probe:
@@ -33,7 +46,7 @@ class Probe:
         self.images = images.detach().clone(memory_format=torch.channels_last).requires_grad_()
         self.labels = labels
         self.seed, self.teacher = seed, teacher
-        self._in_loss = False
+        self._watch = _Watch()
 
     @property
     def classes(self) -> int:
@@ -74,15 +87,19 @@ class Probe:
         def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             codes.append((layers_in(module), (output.detach() > 0).flatten(1)))
 
+        seen = self._watch  # not the probe itself: a graph whose hooks hold what holds the graph is never freed
+
         def watch(place: int, output: Tensor) -> None:
             activation = output.detach()
 
             def weigh(gradient: Tensor) -> None:
-                if self._in_loss:
+                if seen.in_loss:
                     per_image = (
-                        (activation * gradient.detach()).flatten(2).sum(-1) if output.ndim > 2 else activation * gradient.detach()
+                        (activation * gradient.detach()).flatten(2).sum(-1)
+                        if activation.ndim > 2
+                        else activation * gradient.detach()
                     )
-                    self._saliencies[place] = self._saliencies.get(place, 0.0) + 0.5 * per_image.square().mean(0)
+                    seen.saliencies[place] = seen.saliencies.get(place, 0.0) + 0.5 * per_image.square().mean(0)
 
             output.register_hook(weigh)  # type: ignore[no-untyped-call]
 
@@ -104,11 +121,11 @@ class Probe:
 
     def _of_loss(self, create_graph: bool) -> tuple[Tensor, ...]:
         logits = self._forward[0]
-        self._saliencies: dict[int, Tensor | float] = {}
-        self._in_loss = True
+        self._watch.saliencies.clear()
+        self._watch.in_loss = True
         loss = functional.cross_entropy(logits, self.labels)
         found = torch.autograd.grad(loss, self.weights, retain_graph=True, create_graph=create_graph, materialize_grads=True)
-        self._in_loss = False
+        self._watch.in_loss = False
         return found
 
     @cached_property
@@ -127,7 +144,7 @@ class Probe:
         """For each of `weights`, half the mean over the images of (sum over positions of a dL/da)^2 for each channel a it makes."""
         none = [weight.new_zeros(len(weight)) for weight in self.weights]
         _ = self.gradients
-        return tuple(torch.as_tensor(self._saliencies.get(place, zero)) for place, zero in enumerate(none))
+        return tuple(torch.as_tensor(self._watch.saliencies.get(place, zero)) for place, zero in enumerate(none))
 
     @cached_property
     def hessian_gradients(self) -> tuple[Tensor, ...]:

@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -102,11 +103,12 @@ def _measure(order: Order, about: MeasuredAbout, planned: Sequence[Planned], say
         say(f"{len(planned) - len(missing)} of {len(planned)} architectures ({planned[0].group}) are measured already.")
     try:
         tasks = [Task(order.setting, one) for one in missing]
-        for number, (task, rows) in enumerate(each_in_a_process(measure, tasks, order.jobs), start=1):
-            if isinstance(rows, str):
-                raise SearchFailedError(f"{task.planned.architecture.key} must be measurable; {rows}")
-            shards.add(rows)
-            say(f"[{number}/{len(missing)}] {task.planned.architecture.key}: {_told(rows)}")
+        with closing(each_in_a_process(measure, tasks, order.jobs)) as done:
+            for number, (task, rows) in enumerate(done, start=1):
+                if isinstance(rows, str):
+                    raise SearchFailedError(f"{task.planned.architecture.key} must be measurable; {rows}")
+                shards.add(rows)
+                say(f"[{number}/{len(missing)}] {task.planned.architecture.key}: {_told(rows)}")
     except BrokenExecutor:
         raise SearchFailedError(
             f"a process ended before its architecture was measured: was there too little memory? What is finished is kept in {order.out}. "

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
+import time
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 
 import pytest
 
@@ -32,3 +35,13 @@ def test_nothing_to_do_starts_nothing():
 def test_a_process_that_ends_early_is_told_of():
     with pytest.raises(BrokenExecutor):
         list(each_in_a_process(os._exit, [3], 1))
+
+
+def test_what_runs_is_ended_when_its_results_are_no_longer_wanted():
+    """A minute of sleep does not hold up whoever stops listening, be it for an error of its own."""
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="enough"), closing(each_in_a_process(time.sleep, [0.0, 60.0, 60.0], 2)) as done:
+        for _ in done:
+            raise RuntimeError("enough")
+    assert time.monotonic() - began < 50
+    assert multiprocessing.active_children() == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import torch
@@ -51,3 +53,17 @@ def test_unused_weights_have_zero_gradient(disconnected: Any) -> None:
     probe = disconnected.probe()
     assert len(probe.gradients) == len(probe.weights)
     assert all((gradient == 0).all() for gradient in probe.gradients)
+
+
+def test_nothing_of_a_network_stays_when_its_scores_are_known(case: Any) -> None:
+    """The graph is freed with the probe, without waiting for Python's collector, which does not know how large it is."""
+    gc.disable()
+    try:
+        probe = case.probe()
+        for proxy in PROXIES.values():
+            proxy.compute(probe)
+        kept = weakref.ref(probe), weakref.ref(probe.network), weakref.ref(probe._forward[0])
+        del probe
+        assert [one() for one in kept] == [None, None, None]
+    finally:
+        gc.enable()
