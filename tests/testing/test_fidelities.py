@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +13,49 @@ from mfsearch.fidelities.base import AbstractEvaluation, AbstractScore
 from mfsearch.problems import PROBLEMS
 from mfsearch.problems.base import Problem
 from mfsearch.records import Architecture, Objective
+from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.tables.measured import Measured, MeasuredAbout, MeasuredRow, MeasuredRung, to_rows, write_measured
 from mfsearch.testing.fidelities import EvaluationContract, ScoreContract
 
 SMALL = {"train": 64, "epochs": 3, "val": 100, "test": 100}
 """Settings that make the live problem a matter of a second an epoch; its rungs are otherwise as they ship."""
 
 
+FILES = tempfile.TemporaryDirectory(prefix="mfsearch-tests-")  # what some problems read, for as long as this module is there
+
+
+def pictures() -> str:
+    """Rows of noise and ten classes in the shape of CIFAR-10."""
+    path = Path(FILES.name) / "noise.npz"
+    if not path.exists():
+        rng, labels = np.random.default_rng(0), np.arange(1_500) % 10
+        images = rng.integers(0, 256, (1_500, 32, 32, 3), dtype=np.uint8)
+        np.savez(path, x_train=images[:1_000], y_train=labels[:1_000], x_test=images[1_000:], y_test=labels[1_000:])
+    return str(path)
+
+
+def table() -> Path:
+    """Ten cells on a score and two evaluation rungs."""
+    path = Path(FILES.name) / "table.parquet"
+    if not path.exists():
+        scores = MeasuredRung("scores", "score", "nwot", columns=("params", "nwot"), trusted=(True, True), capacity=(True, False))
+        few = MeasuredRung("few", "evaluation", "-train_loss", resource=3.0, shared=("teacher",))
+        rungs = (scores, few, MeasuredRung("full", "evaluation", "val_accuracy", resource=50.0))
+        rows = []
+        for i, cell in enumerate(NASBench201Space().enumerate()[:10]):
+            figures = ({"params": float(i), "nwot": 2.0 * i}, {"train_loss": 1.0 / (i + 1)}, {"val_accuracy": 50.0 + i})
+            for rung, row in zip(rungs, figures, strict=True):
+                rows.append(MeasuredRow(cell.key, "sample", rung.name, None, "ok", 1.0, None, row))
+        about = MeasuredAbout({"space": "nasbench201"}, rungs, Objective(), {"teacher": 5.0}, ("here",), "cpu")
+        write_measured(path, Measured(about, to_rows(rows)))
+    return path
+
+
 def problem(name: str, home: Path) -> Problem:
+    if name == "cifar10":
+        return PROBLEMS[name](home, data=pictures(), size="small")
+    if name == "measured":
+        return PROBLEMS[name](path=table(), make_space=lambda component: NASBench201Space())
     return PROBLEMS[name](home, **(SMALL if name == "digits" else {}))
 
 
