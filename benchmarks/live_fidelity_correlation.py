@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from mfsearch.config import StudyConfig
 from mfsearch.store.location import home
 from mfsearch.tables.measured import Measured
 from mfsearch.tabulate.building import Order, build_table
+from mfsearch.tabulate.findings import correlation
 from mfsearch.tabulate.measure import Setting
 
 ACCURACY = "cifar10-valid_val_e200"
@@ -32,7 +32,6 @@ LOSSES: dict[str, dict[str, Any]] = {
     "nst": {"loss": "nst", "beta": 1.0},
 }
 FIGURES = ("train_accuracy", "-train_loss", "val_accuracy")
-RESAMPLES = 2000
 
 
 def config(data: Path, full: bool) -> StudyConfig:
@@ -71,16 +70,6 @@ def config(data: Path, full: bool) -> StudyConfig:
     )
 
 
-def interval(x: np.ndarray, y: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """Spearman's correlation with its 95% bootstrap interval over cells."""
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(RESAMPLES):
-        rows = rng.integers(0, len(x), len(x))
-        drawn.append(np.corrcoef(stats.rankdata(x[rows]), stats.rankdata(y[rows]))[0, 1])
-    return float(stats.spearmanr(x, y).statistic), *map(float, np.quantile(drawn, [0.025, 0.975]))
-
-
 def report(table: Measured, truth: pd.Series) -> str:
     """Markdown: a line a rung, a column a figure, over all cells and over the better half."""
     cells = [key for key in table.architectures if key in truth.index]
@@ -100,8 +89,8 @@ def report(table: Measured, truth: pd.Series) -> str:
             sign = -1.0 if figure.startswith("-") else 1.0
             values = np.array([sign * held[key][0] if key in held else np.nan for key in cells])
             for part in (np.isfinite(values), np.isfinite(values) & better):
-                rho, low, high = interval(values[part], accuracy[part])
-                columns.append(f"{rho:.2f} [{low:.2f}, {high:.2f}]")
+                found = correlation([[pair] for pair in zip(values[part], accuracy[part], strict=True)])
+                columns.append(f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "-")
         lines.append(f"| {rung.name} | {seconds:.1f} | {' | '.join(columns)} |")
     return "\n".join(lines)
 

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
 from mfsearch.execution.processes import each_in_a_process
 from mfsearch.fidelities.base import Context
@@ -27,11 +26,11 @@ from mfsearch.fidelities.zero_cost import ZeroCost
 from mfsearch.proxies import PROXIES
 from mfsearch.records import Task
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.tabulate.findings import correlation
 
 OUT = Path(__file__).parent / "results" / "proxy_correlation.jsonl"
 ACCURACY = "cifar10-valid_val_e200"
 DATA_FREE = ("params", "flops", "synflow", "l2_norm")
-RESAMPLES = 2000
 
 
 def rung(data: Path, seed: int) -> ZeroCost:
@@ -57,17 +56,12 @@ def chosen(scores: Path, table: Path, n: int, seed: int) -> list[str]:
     return known.sample(frac=1.0, random_state=seed).drop_duplicates("isomorph")["arch"].tolist()[:n]
 
 
-def spearman(x: pd.Series, y: pd.Series, seed: int = 0) -> tuple[float, float, float]:
-    """Correlation with its 95% bootstrap interval over cells."""
+def spearman(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
+    """Correlation with its 95% bootstrap interval over cells; NaN where there are too few."""
     a, b = x.to_numpy(dtype=float), y.to_numpy(dtype=float)
     kept = np.isfinite(a) & np.isfinite(b)
-    a, b = a[kept], b[kept]
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(RESAMPLES):
-        rows = rng.integers(0, len(a), len(a))
-        drawn.append(np.corrcoef(stats.rankdata(a[rows]), stats.rankdata(b[rows]))[0, 1])
-    return float(stats.spearmanr(a, b).statistic), *map(float, np.quantile(drawn, [0.025, 0.975]))
+    found = correlation([[pair] for pair in zip(a[kept], b[kept], strict=True)])
+    return (found.value, found.low, found.high) if found else (np.nan, np.nan, np.nan)
 
 
 def report(rows: pd.DataFrame, scores: Path, table: Path) -> str:

@@ -26,13 +26,13 @@ from mfsearch.execution.serial import SerialExecutor
 from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.fidelities import FIDELITIES
 from mfsearch.fidelities.base import AbstractFidelity
-from mfsearch.fidelities.distillation import Distillation, accuracy_on_test
+from mfsearch.fidelities.distillation import Distillation, judge
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.problems import PROBLEMS
 from mfsearch.problems.base import Problem
 from mfsearch.problems.tabular import found
-from mfsearch.records import Architecture, Json, Objective, Recommendation, Task
+from mfsearch.records import Architecture, Json, Objective, Task
 from mfsearch.spaces import SPACES
 from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.constrained import ConstrainedSpace, Constraint, Measure
@@ -151,8 +151,8 @@ def _own_problem(config: StudyConfig, home: Path, allow_code: bool) -> Problem:
     for rung in rungs:
         if isinstance(rung, Distillation):
             rung.check_continues(rungs)
-    judge = None if task is None else partial(_test_accuracy, offered["live"])
-    return Problem(config.name or "own", space, FidelityLadder(rungs), Objective(), task, judge=judge)
+    verdict = None if task is None else partial(judge, offered["live"])
+    return Problem(config.name or "own", space, FidelityLadder(rungs), Objective(), task, judge=verdict)
 
 
 def _space(component: Component, allow_code: bool) -> AbstractSearchSpace:
@@ -175,14 +175,6 @@ def _task(component: Component, path: str | None, home: Path) -> Task:
         parts[key] = value
     data = DATASETS[component.use](folder=home / "data", **options)
     return Task(component.use, data.input_shape, data.classes, options, **parts)
-
-
-def _test_accuracy(live: LiveTask, recommendation: Recommendation) -> Mapping[str, float]:
-    """Test accuracy with the weights that the search trained; nothing where it kept none."""
-    observation = recommendation.observation
-    if observation is None or "weights" not in observation.artifacts:
-        return {}
-    return {"test_accuracy": accuracy_on_test(live, recommendation.architecture, Path(observation.artifacts["weights"]))}
 
 
 def _measures(space: AbstractSearchSpace, task: Task | None) -> dict[str, Measure]:

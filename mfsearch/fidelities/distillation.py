@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import AbstractEvaluation, AbstractFidelity, AbstractResource, Context
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.fidelities.teacher import TeacherResource
-from mfsearch.records import Architecture, Json, Measurement
+from mfsearch.records import Architecture, Json, Measurement, Recommendation
 
 Seconds: TypeAlias = "float | Callable[[Architecture], float]"
 
@@ -222,14 +222,18 @@ class Distillation(AbstractEvaluation):
         return context.workdir / f"{self.name}-checkpoint.safetensors"
 
     def _start(self, context: Context) -> Checkpoint | None:
-        """Where the lower rung's run stood; None where there is none, for a second seed, and where its file is gone or damaged."""
+        """Where the lower rung's run stood; None where none can be continued.
+
+        That is so for a second seed, where its file is gone or damaged, and where its batch was halved on the way.
+        """
         file = context.earlier.get(self.continues or "", {}).get("checkpoint")
         if file is None or self.name in context.earlier:
             return None
         try:
-            return load_checkpoint(Path(file))
+            found = load_checkpoint(Path(file))
         except DataError:
             return None  # it only saves time
+        return found if found.alike == self.training.alike else None
 
     def _trained(
         self,
@@ -244,29 +248,23 @@ class Distillation(AbstractEvaluation):
         Where the batch does not fit, training begins anew once with half of it, and with half of the learning rate (Goyal et al.,
         "Accurate, Large Minibatch SGD", 2017).
         """
+        keep = partial(save_checkpoint, self._checkpoint_file(context)) if self.keep_checkpoint else None
+
+        def attempt(recipe: TrainingRecipe, start: Checkpoint | None) -> tuple[nn.Module, TrainingResult, int]:
+            seed = context.seed if start is None else start.seed
+            model = self.live.network(architecture, seed)
+            given = (teacher, context.check, context.progress, context.device, self.validate_each, start, keep)
+            return model, train(model, data, recipe, seed, *given), recipe.batch
+
         try:
-            return self._attempt(self.training, architecture, data, teacher, context, start)
+            return attempt(self.training, start)
         except torch.OutOfMemoryError:
             if self.training.batch == 1:
                 raise
         torch.cuda.empty_cache()  # here the first attempt's tensors are gone
-        half = replace(self.training, batch=self.training.batch // 2, learning_rate=self.training.learning_rate / 2)
-        return self._attempt(half, architecture, data, teacher, context, None)
-
-    def _attempt(
-        self,
-        recipe: TrainingRecipe,
-        architecture: Architecture,
-        data: ImageData,
-        teacher: TeacherOutputs | None,
-        context: Context,
-        start: Checkpoint | None,
-    ) -> tuple[nn.Module, TrainingResult, int]:
-        seed = context.seed if start is None else start.seed
-        model = self.live.network(architecture, seed)
-        keep = partial(save_checkpoint, self._checkpoint_file(context)) if self.keep_checkpoint else None
-        given = (teacher, context.check, context.progress, context.device, self.validate_each, start, keep)
-        return model, train(model, data, recipe, seed, *given), recipe.batch
+        return attempt(
+            replace(self.training, batch=self.training.batch // 2, learning_rate=self.training.learning_rate / 2), None
+        )
 
 
 def accuracy_on_test(
@@ -294,3 +292,19 @@ def accuracy_on_test(
     images, labels = pictures or (live.data.test_images, live.data.test_labels)
     with live.limited_threads():
         return evaluate(model.to(memory_format=torch.channels_last), images, labels)  # type: ignore[call-overload]
+
+
+def judge(live: LiveTask, recommendation: Recommendation) -> Mapping[str, float]:
+    """Test accuracy in percent of a recommended network with the weights that the search trained; nothing where it kept none.
+
+    Args:
+        live: The task.
+        recommendation: What a finished search answers.
+
+    Raises:
+        DataError: If the weights are missing or damaged.
+    """
+    seen = recommendation.observation
+    if seen is None or "weights" not in seen.artifacts:
+        return {}
+    return {"test_accuracy": accuracy_on_test(live, recommendation.architecture, Path(seen.artifacts["weights"]))}

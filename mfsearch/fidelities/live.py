@@ -62,7 +62,7 @@ class LiveTask:
             ConfigError: As `data`.
             DataError: As `data`.
         """
-        return _moved(_Held(self.data), device)
+        return self.data if device == "cpu" else _moved(_Held(self.data), device)
 
     @property
     def teacher_recipe(self) -> TeacherRecipe:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from mfsearch.errors import ConfigError
-from mfsearch.fidelities.distillation import Distillation
+from mfsearch.fidelities.distillation import Distillation, judge
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.fidelities.zero_cost import ZeroCost
 from mfsearch.problems.base import Problem
-from mfsearch.problems.digits import CellSeconds, judge
+from mfsearch.problems.digits import CellSeconds
 from mfsearch.records import Json, Objective, Task
 from mfsearch.spaces.nasbench201 import NASBench201Space
 

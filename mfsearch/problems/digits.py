@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from mfsearch.datasets.digits import CLASSES, DigitsRecipe
-from mfsearch.fidelities.distillation import Distillation, accuracy_on_test
+from mfsearch.fidelities.distillation import Distillation, judge
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.fidelities.zero_cost import ZeroCost
 from mfsearch.problems.base import Problem
-from mfsearch.records import Architecture, Json, Objective, Recommendation, Task
+from mfsearch.records import Architecture, Json, Objective, Task
 from mfsearch.spaces.nasbench201 import NASBench201Space
 
 NETWORK: Final[Mapping[str, Json]] = {"channels": 8, "cells": 1, "reduction": "light"}
@@ -102,15 +102,3 @@ def digits(home: Path, data_seed: int = 0, **settings: Json) -> Problem:
         judge=partial(judge, live),
         description="NAS-Bench-201 cells with 8 channels, trained with a teacher on cluttered 16x16 digits.",
     )
-
-
-def judge(live: LiveTask, recommendation: Recommendation) -> Mapping[str, float]:
-    """Test accuracy of the recommended network with the weights that the search trained; nothing where it kept none.
-
-    Raises:
-        DataError: If the weights are missing or damaged.
-    """
-    seen = recommendation.observation
-    if seen is None or "weights" not in seen.artifacts:
-        return {}
-    return {"test_accuracy": accuracy_on_test(live, recommendation.architecture, Path(seen.artifacts["weights"]))}

@@ -101,8 +101,8 @@ def findings(table: Measured, seed: int = 0) -> list[Finding]:
                     figure == rung.signal or (own and figure.removeprefix("-") == rung.signal.removeprefix("-")),
                     len(found),
                     fmean(seconds) if seconds else 0.0,
-                    _correlation([pairs[key] for key in pairs if pairs[key]], seed),
-                    _correlation([pairs[key] for key in pairs if pairs[key] and key in better], seed),
+                    correlation([pairs[key] for key in pairs if pairs[key]], seed),
+                    correlation([pairs[key] for key in pairs if pairs[key] and key in better], seed),
                     None if score else _spread(list(found.values())),
                     None if score else _spread([values for key, values in found.items() if key in better]),
                 )
@@ -141,8 +141,20 @@ def _pairs(values: Sequence[float], target: Sequence[float], own: bool) -> list[
     return [(value, (total - value) / (len(target) - 1)) for value in values] if len(target) > 1 else []
 
 
-def _correlation(pairs: Sequence[Sequence[tuple[float, float]]], seed: int) -> Correlation | None:
-    """Mean over the runs of each run's correlation: what to expect of one."""
+def correlation(pairs: Sequence[Sequence[tuple[float, float]]], seed: int = 0) -> Correlation | None:
+    """Spearman's rank correlation over architectures, with its 95% bootstrap percentile interval.
+
+    Where architectures have several runs it is the mean over the runs of each run's correlation: what to expect of one.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3; whole architectures are resampled.
+
+    Args:
+        pairs: An entry for each of n architectures: (a run's figure, what it should rank), one or more; no NaN.
+        seed: Of the 1,000 resamples.
+
+    Returns:
+        None for fewer than 4 architectures, or where one of the two does not vary.
+    """
     if len(pairs) < _LEAST:
         return None
     width = max(map(len, pairs))

@@ -15,13 +15,14 @@ import torch
 
 from mfsearch.build import build_device, build_problem
 from mfsearch.config import StudyConfig
-from mfsearch.errors import MfsearchError
+from mfsearch.errors import ConfigError, MfsearchError
 from mfsearch.execution.base import Job
 from mfsearch.execution.purchases import evaluation_seed
 from mfsearch.execution.serial import SerialExecutor
 from mfsearch.fidelities.base import AbstractEvaluation, AbstractScore, Context
 from mfsearch.problems.base import Problem
 from mfsearch.records import Architecture, EvaluationQuery, Recommendation, Status
+from mfsearch.spaces import SPACES
 from mfsearch.tables.measured import MeasuredAbout, MeasuredRow, MeasuredRung
 from mfsearch.tabulate.plan import Planned
 
@@ -80,9 +81,27 @@ def describe(setting: Setting) -> MeasuredAbout:
                 Context(0, math.inf, Path(folder), build_device(setting.config))
             ).original_seconds
     kept = setting.config.model_dump(mode="json", include={"problem", "space", "task", "ladder", "constraints", "seed"})
+    kept["space"] = kept["space"] or _space_of(problem)
+    if kept["task"] and "path" in kept["task"]:
+        kept["task"]["path"] = Path(kept["task"]["path"]).name  # where it lay is nobody's business, and differs between machines
     return MeasuredAbout(
         kept, tuple(rungs), problem.objective, shared, (_machine(build_device(setting.config)),), execution.clock
     )
+
+
+def _space_of(problem: Problem) -> dict[str, str]:
+    """A ready-made problem's space, as a config names it.
+
+    Raises:
+        ConfigError: If no config can name it, so that its table could not be searched.
+    """
+    ready = SPACES.get(problem.space.name)
+    if ready is None or type(ready()) is not type(problem.space):
+        raise ConfigError(
+            f"a table must be of a space that a config can name, one of {', '.join(SPACES)}; {problem.name!r} has {problem.space.name!r}. "
+            "Write the config with a 'space' of its own."
+        )
+    return {"use": problem.space.name}
 
 
 def measure(task: Task) -> list[MeasuredRow] | str:

@@ -173,9 +173,14 @@ def test_a_higher_rung_goes_on_from_a_lower_one(live, tmp_path: Path):
     assert high.values == full.evaluate(cell, context(tmp_path, seed=7)).values
     # A second seed is a run of its own; so is one whose checkpoint is gone.
     second = full.evaluate(cell, Context(8, math.inf, tmp_path, earlier={**files, "full": {}}))
+    halved = Distillation("few", live, 5, "ce", 1.0, batch=16, learning_rate=0.05, schedule="wsd", keep_checkpoint=True)
+    (tmp_path / "halved").mkdir()
+    other = halved.evaluate(cell, context(tmp_path / "halved", seed=7)).artifacts["checkpoint"]  # as where memory ran out below
+    unlike = full.evaluate(cell, Context(8, math.inf, tmp_path, earlier={"few": {"checkpoint": str(other)}}))
+    assert "continued_from_epoch" not in unlike.extras
     low.artifacts["checkpoint"].unlink()
     alone = full.evaluate(cell, Context(8, math.inf, tmp_path, earlier=files))
-    assert second.values == alone.values == full.evaluate(cell, context(tmp_path, seed=8)).values
+    assert second.values == alone.values == unlike.values == full.evaluate(cell, context(tmp_path, seed=8)).values
     assert "continued_from_epoch" not in second.extras
 
 

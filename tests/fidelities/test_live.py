@@ -29,6 +29,7 @@ def live(tmp_path: Path):
 
 def test_data_is_loaded_once(live):
     assert live.data is live.data
+    assert live.data_on("cpu") is live.data, "nothing is copied where it is"
     assert live.data.train_images.shape == (2, 64, 1, 16, 16)
     assert [path.parent.name for path in live.home.rglob("*.safetensors")] == ["data"]
 

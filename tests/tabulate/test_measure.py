@@ -3,9 +3,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mfsearch.config import StudyConfig
+from mfsearch.config import Component, StudyConfig
+from mfsearch.errors import ConfigError
 from mfsearch.execution.purchases import evaluation_seed
 from mfsearch.fidelities.base import Context
 from mfsearch.tabulate.measure import Setting, Task, describe, load, measure
@@ -77,3 +79,26 @@ def test_what_fails_is_a_row(setting: Setting, config: StudyConfig):
     assert not isinstance(rows, str)
     assert [row.status for row in rows] == ["ok", "failed", "ok", "ok"]
     assert "training loss must be finite" in str(rows[1].message) and not rows[1].figures
+
+
+def test_a_ready_made_problems_table_names_its_space(home: Path):
+    small = {"train": 32, "epochs": 1, "val": 40, "test": 40}
+    about = describe(Setting(StudyConfig(problem=Component(use="digits", options=small)), home))
+    assert about.config["space"] == {"use": "nasbench201"}
+    with pytest.raises(ConfigError, match="must be of a space that a config can name, one of nasbench201; 'branin' has 'branin'"):
+        describe(Setting(StudyConfig(problem=Component(use="branin")), home))
+
+
+def test_a_table_does_not_say_where_its_pictures_lay(tmp_path: Path, home: Path):
+    rng, labels = np.random.default_rng(0), np.arange(60) % 3
+    images = rng.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "rows.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    config = StudyConfig.model_validate(
+        {
+            "space": "nasbench201",
+            "task": {"use": "pictures", "path": str(tmp_path / "rows.npz"), "network": {"channels": 4, "cells": 1}},
+            "ladder": [{"use": "training", "name": "full", "epochs": 1, "expected_seconds": 1.0}],
+        }
+    )
+    about = describe(Setting(config, home))
+    assert about.config["task"]["path"] == "rows.npz" and str(tmp_path) not in repr(about)
