@@ -50,6 +50,7 @@ _homes = {
     "mfsearch.spaces.base": ("AbstractSearchSpace",),
     "mfsearch.spaces.box": ("BoxSpace",),
     "mfsearch.spaces.nasbench201": ("NASBench201Space",),
+    "mfsearch.spaces.resnet": ("ResNetSpace",),
     "mfsearch.spaces.table": ("TableSpace",),
     "mfsearch.store.sql": ("EventStore",),
     "mfsearch.study": ("Study",),

@@ -54,6 +54,7 @@ from mfsearch.records import (
 from mfsearch.spaces.base import AbstractSearchSpace as AbstractSearchSpace
 from mfsearch.spaces.box import BoxSpace as BoxSpace
 from mfsearch.spaces.nasbench201 import NASBench201Space as NASBench201Space
+from mfsearch.spaces.resnet import ResNetSpace as ResNetSpace
 from mfsearch.spaces.table import TableSpace as TableSpace
 from mfsearch.store.sql import EventStore as EventStore
 from mfsearch.study import Study as Study

@@ -380,8 +380,8 @@ class Study:
         if len(bad) >= _HOPELESS and not any(o.status is Status.OK for o in self.state.observations):
             self._write(EventKind.STOPPED, {"reason": f"all {len(bad)} evaluations failed"})
             raise SearchFailedError(
-                f"all {len(bad)} evaluations failed, the last at rung {bad[-1].query.rung!r} with: {bad[-1].message}. Mend the fidelity, then "
-                f"'mfsearch resume {self.name}'."
+                f"all {len(bad)} evaluations failed, the last at rung {bad[-1].query.rung!r} with: {bad[-1].message.rstrip('.')}. "
+                f"Mend the fidelity, then 'mfsearch resume {self.name}'."
             )
 
     def _check_same(self, fixed: Mapping[str, Any]) -> None:

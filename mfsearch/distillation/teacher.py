@@ -21,7 +21,9 @@ from mfsearch.distillation import LOSSES
 from mfsearch.distillation.feeding import TeacherOutputs
 from mfsearch.distillation.trainer import Check, Progress, TrainingRecipe, evaluate, parts, train
 from mfsearch.errors import ConfigError, DataError
+from mfsearch.networks.base import AbstractFeatureNetwork
 from mfsearch.networks.nasbench201 import NASBench201Network, Reduction
+from mfsearch.networks.resnet import ResNet
 
 REVISION = 2  # part of the key: raised when the same recipe comes to another teacher
 VALIDATION = 2000  # pictures on which the accuracy that is reported is measured; nothing depends on it
@@ -36,6 +38,7 @@ class TeacherRecipe:
         channels: Channels of the first stage.
         cells: Cells a stage.
         reduction: `residual` or `light`.
+        depths: Blocks of each stage of a residual network of full widths, which then takes the cell's place; empty for the cell.
         training: How it is trained; its loss is cross-entropy.
         feature_epochs: Epochs of the bank whose feature maps are kept, for losses that compare them: the epochs of the longest
             such training, 0 where there is none. What is not kept is asked for at every step.
@@ -47,6 +50,7 @@ class TeacherRecipe:
     channels: int = 16
     cells: int = 1
     reduction: Reduction = "light"
+    depths: tuple[int, ...] = ()
     training: TrainingRecipe = field(default_factory=lambda: TrainingRecipe(epochs=40))
     feature_epochs: int = 3
     memory: float = 2.0
@@ -58,10 +62,13 @@ class TeacherRecipe:
                 f"a teacher must be trained with the loss 'ce', having no teacher itself; got {self.training.loss!r}. Leave it out."
             )
 
-    def network(self, in_channels: int, classes: int) -> NASBench201Network:
+    def network(self, in_channels: int, classes: int) -> AbstractFeatureNetwork:
         """The untrained network, its weights drawn from the seed; torch's global generator is left as it was."""
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
+            if self.depths:
+                widths = [[self.channels << stage] * depth for stage, depth in enumerate(self.depths)]
+                return ResNet(widths, in_channels, classes, self.channels)
             return NASBench201Network(self.operations, in_channels, classes, self.channels, self.cells, self.reduction)
 
     def key(self, data_key: str) -> str:
@@ -193,7 +200,7 @@ def load_teacher(recipe: TeacherRecipe, data: ImageData, files: TeacherFiles) ->
     return Teacher(_outputs(tensors, network), record["val_accuracy"], record["seconds"])
 
 
-def _outputs(tensors: Mapping[str, Tensor], network: NASBench201Network) -> TeacherOutputs:
+def _outputs(tensors: Mapping[str, Tensor], network: AbstractFeatureNetwork) -> TeacherOutputs:
     features = tuple(tensors[name] for name in sorted((n for n in tensors if n.startswith("features.")), key=_number))
     network.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
     return TeacherOutputs(tensors.get("logits"), features, tensors.get("pooled"), network)
@@ -204,7 +211,7 @@ def _number(name: str) -> int:
 
 
 @torch.inference_mode()
-def _said(model: NASBench201Network, images: Tensor, check: Check) -> tuple[Tensor, Tensor]:
+def _said(model: AbstractFeatureNetwork, images: Tensor, check: Check) -> tuple[Tensor, Tensor]:
     """Logits m x classes and pooled vectors m x C of images m x channels x height x width, on the CPU."""
     model.eval()
     said = []
@@ -217,7 +224,7 @@ def _said(model: NASBench201Network, images: Tensor, check: Check) -> tuple[Tens
 
 
 @torch.no_grad()
-def _features(model: NASBench201Network, bank: Tensor, memory: float, check: Check) -> list[Tensor]:
+def _features(model: AbstractFeatureNetwork, bank: Tensor, memory: float, check: Check) -> list[Tensor]:
     """Feature maps of every block, F x n x C x h x w each, for the bank's first F epochs; none for F = 0, or where they are too large."""
     if not len(bank):
         return []

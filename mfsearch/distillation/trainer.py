@@ -275,7 +275,7 @@ def _forward(model: nn.Module, connector: nn.Module, batch: Batch, recipe: Train
     if loss.needs == "blocks" and len(student.blocks) != len(batch.teacher.blocks):
         raise EvaluationError(
             f"the teacher must have feature maps for {len(student.blocks)} blocks, as the student; got {len(batch.teacher.blocks)}. "
-            "Give both the same number of cells a stage."
+            "Give both the same skeleton."
         )
     if loss.connect:
         student = connector(student)

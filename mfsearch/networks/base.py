@@ -16,7 +16,7 @@ class AbstractFeatureNetwork(nn.Module, ABC):
 
     @abstractmethod
     def forward_features(self, images: Tensor) -> list[Tensor]:
-        """First feature map, one map a block (n x C x h x w) in order, pooled vector n x C, logits n x classes."""
+        """First feature map, one map (n x C x h x w) a block or stage in order, pooled vector n x C, logits n x classes."""
 
 
 def standing_for(module: nn.Module, layers: int) -> nn.Module:

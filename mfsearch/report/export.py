@@ -6,18 +6,36 @@ import json
 import pprint
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from mfsearch.errors import ConfigError
-from mfsearch.networks import nasbench201
+from mfsearch.networks.nasbench201 import NASBench201Network
+from mfsearch.networks.resnet import ResNet
 from mfsearch.records import Recommendation, Task
 from mfsearch.report.source import standalone_source
 from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.constrained import ConstrainedSpace
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.resnet import ResNetSpace, full_width, widths_of
 
 WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A class that stands alone but for PyTorch, and the arguments that an architecture's network is made with."""
+
+    made_by: type[nn.Module]
+    arguments: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.made_by.__name__
+
 
 _HEAD = '''"""{cls} of the mfsearch study {study}, with its trained weights.
 
@@ -36,6 +54,8 @@ _LOAD = '''
 # What follows loads the trained weights.
 import json
 from pathlib import Path
+
+import torch
 
 ARGUMENTS = {arguments}
 
@@ -82,7 +102,7 @@ def describe(study: str, recommendation: Recommendation, space: AbstractSearchSp
         "measured": {} if observation is None else dict(observation.values),
         "network": None
         if (network := _network(recommendation, space, task)) is None
-        else {"class": network[0], "arguments": network[1]},
+        else {"class": network.name, "arguments": network.arguments},
     }
 
 
@@ -106,12 +126,11 @@ def write_network(
     if weights is None or network is None or task is None:
         what = "its evaluations kept no weights" if network else f"networks of the space {space.name!r} cannot be written out"
         raise ConfigError(f"study {study!r} must have trained a network to be exported to PyTorch; {what}. Use --format json.")
-    cls, arguments = network
     shutil.copyfile(weights, folder / WEIGHTS)
     channels, height, width = task.input_shape
-    head = _HEAD.format(cls=cls, study=study, channels=channels, height=height, width=width)
-    tail = _LOAD.format(arguments=pprint.pformat(arguments, sort_dicts=False), cls=cls, weights=WEIGHTS)
-    (folder / "model.py").write_text(head + standalone_source(nasbench201.__name__) + tail, encoding="utf-8")
+    head = _HEAD.format(cls=network.name, study=study, channels=channels, height=height, width=width)
+    tail = _LOAD.format(arguments=pprint.pformat(network.arguments, sort_dicts=False), cls=network.name, weights=WEIGHTS)
+    (folder / "model.py").write_text(head + standalone_source(network.made_by.__module__) + tail, encoding="utf-8")
     return folder / WEIGHTS
 
 
@@ -132,15 +151,16 @@ def weights_of(recommendation: Recommendation) -> Path | None:
     return Path(written) if written is not None and Path(written).is_file() else None
 
 
-def _network(recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> tuple[str, dict[str, Any]] | None:
-    """Class of the network and the arguments it is made with; None where the space describes none that stands alone."""
+def _network(recommendation: Recommendation, space: AbstractSearchSpace, task: Task | None) -> _Network | None:
+    """None where the space describes no network that stands alone."""
     whole = space.whole if isinstance(space, ConstrainedSpace) else space
-    if task is None or not isinstance(whole, NASBench201Space):
+    if task is None:
         return None
-    arguments = {
-        "operations": list(recommendation.architecture.genotype),
-        "in_channels": task.input_shape[0],
-        "classes": task.classes,
-        **task.network,
-    }
-    return nasbench201.NASBench201Network.__name__, arguments
+    shape = {"in_channels": task.input_shape[0], "classes": task.classes}
+    architecture = recommendation.architecture
+    if isinstance(whole, NASBench201Space):
+        return _Network(NASBench201Network, {"operations": list(architecture.genotype), **shape, **task.network})
+    if isinstance(whole, ResNetSpace):
+        full = full_width(task)
+        return _Network(ResNet, {"widths": widths_of(architecture, full), **shape, "stem": full})
+    return None

@@ -12,6 +12,7 @@ from mfsearch.distillation.teacher import TeacherFiles, TeacherRecipe, load_teac
 from mfsearch.distillation.trainer import TrainingRecipe, evaluate
 from mfsearch.errors import ConfigError, DataError, LimitReachedError
 from mfsearch.networks.nasbench201 import NASBench201Network
+from mfsearch.networks.resnet import ResNet
 
 RECIPE = TeacherRecipe(channels=4, training=TrainingRecipe(epochs=2), feature_epochs=1)
 
@@ -110,6 +111,17 @@ def test_record_can_be_read_by_people(data, files):
     make_teacher(RECIPE, data, files)
     record = json.loads(files.record.read_text())
     assert record["data"] == data.key and record["recipe"]["channels"] == 4 and record["seconds"] > 0
+
+
+def test_may_be_a_residual_network(tmp_path, data):
+    recipe = dataclasses.replace(RECIPE, depths=(2, 1, 1, 1))
+    files = TeacherFiles(tmp_path, recipe.key(data.key))
+    made, loaded = make_teacher(recipe, data, files), load_teacher(recipe, data, files)
+    network = loaded.outputs.network
+    assert isinstance(network, ResNet)
+    assert network.widths == ((4, 4), (8,), (16,), (32,))
+    assert [tuple(maps.shape[2:]) for maps in loaded.outputs.features] == [(4, 16, 16), (8, 8, 8), (16, 4, 4), (32, 2, 2)]
+    torch.testing.assert_close(made.outputs.logits, loaded.outputs.logits, rtol=0, atol=0)
 
 
 def test_has_no_teacher_itself():

@@ -11,11 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mfsearch.errors import ConfigError
-from mfsearch.records import EvaluationQuery, Observation, Recommendation, Status, Task
+from mfsearch.records import Architecture, EvaluationQuery, Observation, Recommendation, Status, Task
 from mfsearch.report.export import describe, export, weights_of, write_description, write_network
+from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.box import BoxSpace
 from mfsearch.spaces.constrained import ConstrainedSpace
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.resnet import ResNetSpace
 
 TASK = Task("digits", (1, 16, 16), 10, network={"channels": 4, "cells": 1, "reduction": "light"})
 SPACE = NASBench201Space()
@@ -42,30 +44,39 @@ assert not any(name.split(".")[0] == "mfsearch" for name in sys.modules)
 """
 
 
-@pytest.fixture
-def trained(tmp_path: Path) -> Recommendation:
-    network = SPACE.build(CELL, TASK)
+def recommended(tmp_path: Path, space: AbstractSearchSpace, architecture: Architecture, task: Task) -> Recommendation:
+    network = space.build(architecture, task)
     network(torch.randn(8, 1, 16, 16))  # moves the batch norms' statistics
     weights = tmp_path / "kept.safetensors"
     save_file(network.state_dict(), weights)
-    done = Observation(
-        EvaluationQuery(CELL, "kd", id=3), Status.OK, 5.0, 78.0, None, {"val_accuracy": 78.0}, artifacts={"weights": str(weights)}
-    )
-    return Recommendation(CELL, 77.5, (76.0, 79.0), True, done)
+    query = EvaluationQuery(architecture, "kd", id=3)
+    done = Observation(query, Status.OK, 5.0, 78.0, None, {"val_accuracy": 78.0}, artifacts={"weights": str(weights)})
+    return Recommendation(architecture, 77.5, (76.0, 79.0), True, done)
 
 
-def test_the_exported_model_answers_alike_without_mfsearch(tmp_path, trained):
+@pytest.fixture
+def trained(tmp_path: Path) -> Recommendation:
+    return recommended(tmp_path, SPACE, CELL, TASK)
+
+
+@pytest.mark.parametrize(
+    ("space", "text", "task"),
+    [(SPACE, CELL.key, TASK), (ResNetSpace(), "16,9|8|12,12|10", replace(TASK, network={"channels": 4}))],
+    ids=["nasbench201", "resnet"],
+)
+def test_the_exported_model_answers_alike_without_mfsearch(tmp_path, space, text, task):
     folder = tmp_path / "out"
     folder.mkdir()
-    path = write_network(folder, "toy-1", trained, SPACE, TASK)
+    architecture = space.parse(text)
+    path = write_network(folder, "toy-1", recommended(tmp_path, space, architecture, task), space, task)
     assert path == folder / "weights.safetensors"
     images = torch.randn(6, 1, 16, 16)
     torch.save([images], tmp_path / "images.pt")
     arguments = [str(folder), str(tmp_path / "images.pt"), str(tmp_path / "logits.pt")]
     subprocess.run([sys.executable, "-I", "-c", ELSEWHERE, *arguments], check=True)
-    network = SPACE.build(CELL, TASK)
+    network = space.build(architecture, task)
     network.load_state_dict(load_file(path))
-    network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last).eval()
     with torch.inference_mode():
         assert torch.equal(torch.load(tmp_path / "logits.pt"), network(images))
 

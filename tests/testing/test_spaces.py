@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from ConfigSpace import ConfigurationSpace, EqualsCondition, Float, Integer
@@ -13,6 +15,7 @@ from mfsearch.spaces.box import BoxSpace
 from mfsearch.spaces.configspace import ConfigSpaceAdapter
 from mfsearch.spaces.constrained import ConstrainedSpace, Constraint
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.resnet import ResNetSpace
 from mfsearch.spaces.subset import SubsetSpace
 from mfsearch.spaces.table import TableSpace
 from mfsearch.testing.spaces import SpaceContract
@@ -50,8 +53,9 @@ def _subset() -> AbstractSearchSpace:
     return SubsetSpace(whole, [every[int(row)].key for row in np.random.default_rng(0).permutation(len(every))[:500]])
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[[], AbstractSearchSpace]] = {
     "nasbench201": NASBench201Space,
+    "resnet": ResNetSpace,
     "measured": _measured,
     "box": lambda: BoxSpace("plane", {"x": (-5.0, 10.0), "y": (0.0, 1e-3)}),
     "configspace": _hyperparameters,
@@ -72,5 +76,4 @@ class TestEverySpace(SpaceContract):
         self.name = name
 
     def make(self) -> AbstractSearchSpace:
-        space: AbstractSearchSpace = MAKERS[self.name]()
-        return space
+        return MAKERS[self.name]()
