@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from mfsearch.datasets.arrays import Arrays, Labels, Pixels
 from mfsearch.datasets.base import ImageData
 from mfsearch.datasets.distortion import Distortion
 from mfsearch.datasets.readers import read_arrays
+from mfsearch.datasets.views import greyed, of_classes, resized
 from mfsearch.errors import DataError
 
 REVISION: Final = 1  # part of the key: raised when the same settings make other data
@@ -31,6 +33,9 @@ def pictures(
     epochs: int = 4,
     crop: int = 4,
     flip: bool = True,
+    classes: Sequence[int] | None = None,
+    size: int | None = None,
+    grey: bool = False,
 ) -> ImageData:
     """Data from a local file or folder (`readers.FORMS`).
 
@@ -48,12 +53,18 @@ def pictures(
             epoch, on the device, which suits a GPU: what a teacher says is then asked at every step.
         crop: Pixels of black border from which a random window of the picture's size is cut; 0 for none.
         flip: Whether every second picture is mirrored, at random.
+        classes: Numbers of the classes that are used, which are numbered anew in this order; None: all.
+        size: Side to which pictures are brought down; None: as they are.
+        grey: Whether three channels become one.
 
     Raises:
         DataError: If the data cannot be read, or hold fewer pictures than are asked for.
     """
     source = Path(path).expanduser()
     arrays = read_arrays(source)
+    arrays = arrays if classes is None else of_classes(arrays, classes)
+    arrays = arrays if size is None else resized(arrays, size)
+    arrays = greyed(arrays) if grey else arrays
     val = max(1, len(arrays.train) // 10) if val is None else val
     train = len(arrays.train) - val if train is None else train
     test = len(arrays.test) if test is None else test

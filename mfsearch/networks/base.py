@@ -18,6 +18,13 @@ class AbstractFeatureNetwork(nn.Module, ABC):
     def forward_features(self, images: Tensor) -> list[Tensor]:
         """First feature map, one map (n x C x h x w) a block or stage in order, pooled vector n x C, logits n x classes."""
 
+    def pieces(self) -> dict[str, Tensor]:
+        """Weights and statistics as views, named so that one name means one place in all networks of a space.
+
+        That is the state by its own names, where networks of the space do not lay it out in different ways.
+        """
+        return dict(self.state_dict())
+
 
 def standing_for(module: nn.Module, layers: int) -> nn.Module:
     """Mark a layer that does the work of several equal ones, its outputs being theirs, one behind the other."""

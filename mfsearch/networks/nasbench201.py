@@ -111,6 +111,14 @@ class NASBench201Network(AbstractFeatureNetwork):
         features.append(self._classify(features[-1]))
         return features
 
+    def pieces(self) -> dict[str, Tensor]:
+        """As of any network; the convolutions of cells edge by edge, whatever their kernel."""
+        found = {name: tensor for name, tensor in self.state_dict().items() if ".convolutions." not in name}
+        for number, block in enumerate(self.blocks):
+            if isinstance(block, _Cell):
+                found |= {f"blocks.{number}.{name}": view for name, view in block.pieces().items()}
+        return found
+
     def _pool(self, x: Tensor) -> Tensor:
         pooled: Tensor = self.head(x).mean((2, 3))
         return pooled
@@ -139,6 +147,8 @@ class _Cell(nn.Module):
         self.relus = nn.ModuleDict()
         self.convolutions = nn.ModuleDict()
         self.pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+        self._channels = channels
+        self._edges: dict[tuple[int, int], tuple[str, int]] = {}  # (target, source) -> its convolution, and which part of it
         plan = []
         for node in range(OUTPUT):
             leaving = {target: operation for (target, source), operation in zip(EDGES, operations, strict=True) if source == node}
@@ -151,6 +161,7 @@ class _Cell(nn.Module):
                         merged = _conv_norm(channels, channels * len(targets), kernel)
                         standing_for(merged[0], len(targets))
                         self.convolutions[name] = merged
+                        self._edges.update(((target, node), (name, part)) for part, target in enumerate(targets))
                         used += [(name, targets)] if alive else []
             if used:
                 # The benchmark gives every convolution a rectifier of its own; what counts rectifiers counts those.
@@ -181,6 +192,15 @@ class _Cell(nn.Module):
             for target in source.skips:
                 arriving[target].append(value)
         return _total(arriving[OUTPUT], x)
+
+    def pieces(self) -> dict[str, Tensor]:
+        """Weights and statistics of each edge that has a convolution, as views."""
+        found: dict[str, Tensor] = {}
+        for (target, source), (name, part) in self._edges.items():
+            rows = slice(part * self._channels, (part + 1) * self._channels)
+            merged = self.convolutions[name].state_dict()
+            found |= {f"{target}<-{source}.{kind}": tensor[rows] for kind, tensor in merged.items() if tensor.dim()}
+        return found
 
 
 def _total(terms: list[Tensor], like: Tensor) -> Tensor:

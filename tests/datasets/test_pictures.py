@@ -127,3 +127,11 @@ def test_a_network_learns_from_real_ones():
     model = NASBench201Network(("nor_conv_3x3",) * 6, 3, 10, 4, 1, "light")
     train(model, data, TrainingRecipe(epochs=2, batch=64), 0)
     assert evaluate(model, data.test_images, data.test_labels) > 20
+
+
+def test_a_part_of_the_data_is_other_data(path: Path):
+    part = pictures(path, epochs=1, val=4, classes=[4, 0], size=4, grey=True)
+    assert part.train_images.shape == (1, 16, 1, 4, 4) and part.test_images.shape == (4, 1, 4, 4) and part.classes == 2
+    assert sorted(part.test_labels.tolist()) == [0, 0, 1, 1]
+    whole = pictures(path, epochs=1, val=4)
+    assert len({part.key, whole.key, pictures(path, epochs=1, val=4, classes=[4, 0], size=4).key}) == 3

@@ -1,0 +1,79 @@
+"""Parts and variants of a data set: some of its classes, smaller pictures, greys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from mfsearch.datasets.arrays import Arrays, Labels, Pixels
+from mfsearch.errors import DataError
+
+_LUMA: Final = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: what red, green and blue add to brightness
+
+
+def of_classes(arrays: Arrays, classes: Sequence[int]) -> Arrays:
+    """The pictures of some classes, which are numbered anew in the order they are given.
+
+    Raises:
+        DataError: If there are fewer than two, one comes twice, or one has no pictures.
+    """
+    if len(classes) < 2 or len(set(classes)) < len(classes) or not set(classes) <= set(range(arrays.classes)):
+        raise DataError(
+            f"classes must be two or more numbers from 0 to {arrays.classes - 1}, each once; got {list(classes)}. Change them in 'task: options:'."
+        )
+    number = np.full(arrays.classes, -1, dtype=np.int64)
+    number[list(classes)] = np.arange(len(classes))
+
+    def kept(images: Pixels, labels: Labels) -> tuple[Pixels, Labels]:
+        wanted = number[labels] >= 0
+        return images[wanted], number[labels[wanted]]
+
+    train, train_labels = kept(arrays.train, arrays.train_labels)
+    test, test_labels = kept(arrays.test, arrays.test_labels)
+    if not len(train) or not len(test):
+        raise DataError(
+            f"{arrays.source} must have pictures of the classes {list(classes)} to train on and to test; it has none."
+        )
+    return replace(arrays, train=train, train_labels=train_labels, test=test, test_labels=test_labels)
+
+
+def resized(arrays: Arrays, size: int) -> Arrays:
+    """Pictures of size x size pixels, each the mean of the area that it covers.
+
+    Raises:
+        DataError: If that is less than 4, or more than the pictures have.
+    """
+    least = min(arrays.train.shape[1:3])
+    if not 4 <= size <= least:
+        raise DataError(f"size must be 4 to {least}, the pictures' own; got {size}. Change it in 'task: options:'.")
+
+    def smaller(images: Pixels) -> Pixels:
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+        means = functional.interpolate(pixels, (size, size), mode="area").round()
+        return means.permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()
+
+    return replace(arrays, train=smaller(arrays.train), test=smaller(arrays.test))
+
+
+def greyed(arrays: Arrays) -> Arrays:
+    """Pictures of one channel: brightness for three, as they are for one.
+
+    Raises:
+        DataError: If the pictures have another number of channels.
+    """
+    channels = arrays.train.shape[-1]
+    if channels == 1:
+        return arrays
+    if channels != len(_LUMA):
+        raise DataError(f"grey must be made of pictures with 3 channels; {arrays.source} has {channels}. Leave 'grey' out.")
+
+    def brightness(images: Pixels) -> Pixels:
+        mixed: Pixels = np.rint(images @ _LUMA).astype(np.uint8)
+        return mixed[..., None]
+
+    return replace(arrays, train=brightness(arrays.train), test=brightness(arrays.test))

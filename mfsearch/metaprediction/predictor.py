@@ -1,0 +1,137 @@
+"""The network that predicts, and its adaptation to a teacher.
+
+Source: Lee, An and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2024 (arXiv 2305.16948). Scores
+of the untrained networks as further inputs, and signatures relative to the teacher's, are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad
+from torch.nn import functional
+
+from mfsearch.errors import DataError
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Students:
+    """What the predictor is told of n architectures.
+
+    Attributes:
+        encodings: n x d.
+        signatures: n x C x h x w, relative to the teacher's.
+        scores: n x p; no columns where none are used.
+    """
+
+    encodings: Tensor
+    signatures: Tensor
+    scores: Tensor
+
+    def __post_init__(self) -> None:
+        if not len(self.encodings) == len(self.signatures) == len(self.scores):
+            raise DataError(
+                "students must have as many encodings as signatures and scores; "
+                f"got {len(self.encodings)}, {len(self.signatures)} and {len(self.scores)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.encodings)
+
+    def __getitem__(self, rows: Tensor | slice) -> Students:
+        """Some of them."""
+        return Students(self.encodings[rows], self.signatures[rows], self.scores[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """The teacher: itself an architecture with a known accuracy, and what the predictor adapts to.
+
+    Attributes:
+        itself: What is told of any architecture, n = 1.
+        accuracy: Its accuracy, as a fraction, a scalar.
+    """
+
+    itself: Students
+    accuracy: Tensor
+
+    def __post_init__(self) -> None:
+        if len(self.itself) != 1 or self.accuracy.dim():
+            raise DataError(
+                f"a support must be one teacher with one accuracy; got {len(self.itself)} and {self.accuracy.numel()}."
+            )
+
+
+class Predictor(nn.Module):
+    """Accuracies, as fractions, from encodings, signatures and scores.
+
+    Args:
+        encoded: Columns d of the encodings.
+        channels: Channels C of the signatures.
+        scores: Columns p of the scores.
+        width: Width of what each input is embedded in, and of the layer before the last.
+    """
+
+    def __init__(self, encoded: int, channels: int, scores: int = 0, width: int = 64) -> None:
+        super().__init__()
+        self.of_student, self.of_teacher = _Functional(channels, width), _Functional(channels, width)
+        self.of_encoding = nn.Sequential(nn.Linear(encoded, width), nn.ReLU(), nn.Linear(width, width))
+        self.hidden = nn.Linear(3 * width + scores, width)
+        self.last = nn.Linear(width, 1)
+
+    def forward(self, students: Students, teacher: Tensor) -> Tensor:
+        """N predictions for n students of a teacher with a signature of 1 x C x h x w."""
+        embedded = torch.cat(
+            [
+                self.of_student(students.signatures),
+                self.of_teacher(teacher).expand(len(students), -1),
+                self.of_encoding(students.encodings),
+                students.scores,
+            ],
+            dim=1,
+        )
+        predicted: Tensor = self.last(torch.tanh(self.hidden(embedded))).squeeze(-1)
+        return predicted
+
+
+class _Functional(nn.Module):
+    """Two 3x3 convolutions with stride 2, and a global mean: n x C x h x w to n x width."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, width, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(width, width, 3, stride=2, padding=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        embedded: Tensor = functional.relu(self.second(functional.relu(self.first(maps)))).mean((2, 3))
+        return embedded
+
+
+def adapted(model: Predictor, weights: Weights, rates: Weights, support: Support) -> dict[str, Tensor]:
+    """Weights after one step down the squared error at the teacher, each with a rate of its own.
+
+    Differentiable in weights and rates to second order: what is learned across tasks are weights from which this step helps.
+
+    Args:
+        model: Whose function it is; its own weights do not matter.
+        weights: By name.
+        rates: By name, in the weights' shapes.
+        support: The teacher.
+    """
+
+    def error(at: Weights) -> Tensor:
+        return (predicted(model, at, support.itself, support) - support.accuracy).square().mean()
+
+    steps = grad(error)(dict(weights))
+    return {name: weight - rates[name] * steps[name] for name, weight in weights.items()}
+
+
+def predicted(model: Predictor, weights: Weights, students: Students, support: Support) -> Tensor:
+    """N accuracies of students, as fractions, with these weights; nothing is adapted."""
+    found: Tensor = functional_call(model, dict(weights), (students, support.itself.signatures))
+    return found

@@ -1,0 +1,55 @@
+"""Some classes, smaller pictures, greys: against what a picture library makes of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mfsearch.datasets.arrays import Arrays
+from mfsearch.datasets.views import greyed, of_classes, resized
+from mfsearch.errors import DataError
+
+DRAW = np.random.default_rng(0)
+IMAGES = DRAW.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+SOME = Arrays(IMAGES[:30], np.arange(30) % 5, IMAGES[30:], np.arange(10) % 5, Path("somewhere"))
+
+
+def test_classes_are_numbered_anew_in_their_order():
+    found = of_classes(SOME, [3, 1])
+    assert found.classes == 2
+    np.testing.assert_array_equal(found.train, SOME.train[np.isin(SOME.train_labels, [1, 3])])
+    np.testing.assert_array_equal(found.train_labels, [1, 0] * 6)
+    np.testing.assert_array_equal(found.test_labels, [1, 0] * 2)
+
+
+@pytest.mark.parametrize("classes", [[], [1], [1, 1], [0, 5], [-1, 2]])
+def test_wrong_classes_are_refused(classes):
+    with pytest.raises(DataError, match="two or more numbers from 0 to 4, each once"):
+        of_classes(SOME, classes)
+
+
+def test_classes_without_pictures_are_refused():
+    gap = Arrays(IMAGES[:4], np.array([0, 0, 9, 9]), IMAGES[4:8], np.array([0, 0, 9, 9]), Path("somewhere"))
+    with pytest.raises(DataError, match="somewhere must have pictures of the classes"):
+        of_classes(gap, [4, 5])
+
+
+def test_smaller_pictures_are_means_of_what_they_cover():
+    found = resized(SOME, 4)
+    means = SOME.train.reshape(30, 4, 2, 4, 2, 3).astype(float).mean((2, 4))
+    assert found.train.shape == (30, 4, 4, 3) and np.abs(found.train - means).max() <= 0.5
+    np.testing.assert_array_equal(resized(SOME, 8).train, SOME.train)
+    for size in (3, 9):
+        with pytest.raises(DataError, match="size must be 4 to 8"):
+            resized(SOME, size)
+
+
+def test_greys_are_those_of_a_picture_library():
+    image = pytest.importorskip("PIL.Image")
+    found = greyed(SOME)
+    theirs = np.stack([np.asarray(image.fromarray(picture).convert("L")) for picture in SOME.train])
+    assert found.train.shape == (30, 8, 8, 1) and np.abs(found.train[..., 0].astype(int) - theirs).max() <= 1
+    assert greyed(found) is found
+    two = Arrays(IMAGES[:4, ..., :2], np.arange(4), IMAGES[4:8, ..., :2], np.arange(4), Path("somewhere"))
+    with pytest.raises(DataError, match="somewhere has 2"):
+        greyed(two)
