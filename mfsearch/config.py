@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_serializer, model_validator
 
@@ -38,12 +38,14 @@ def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
         yield key, value
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a config: frozen, and strict in what it takes."""
+
     # Strict: `seed: true` is no integer and `budget: 90` no string; what is not known is refused.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Component(_Section):
+class Component(Section):
     """Something to build by name, with its options.
 
     In YAML it is a name (`policy: random`), or a mapping with the options beside `use` (`policy: {use: cost_aware, pool: 400}`).
@@ -100,7 +102,7 @@ class Component(_Section):
         return {"anyOf": [name, mapping], "title": "Component"}
 
 
-class ObjectiveConfig(_Section):
+class ObjectiveConfig(Section):
     """Which measured figure is searched, in which direction and unit; see `mfsearch.records.Objective`."""
 
     signal: str = Field(default="val_accuracy", min_length=1)
@@ -108,7 +110,7 @@ class ObjectiveConfig(_Section):
     unit: Literal["percent", "fraction", "none"] = "percent"
 
 
-class ExecutionConfig(_Section):
+class ExecutionConfig(Section):
     """Where evaluations run; nothing of it changes what is searched.
 
     Attributes:
@@ -126,7 +128,7 @@ class ExecutionConfig(_Section):
     clock: Literal["wall", "cpu"] = "wall"
 
 
-class StudyConfig(_Section):
+class StudyConfig(Section):
     """All that a study is made from.
 
     Attributes:
@@ -211,6 +213,9 @@ def presets() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
+S = TypeVar("S", bound=Section)
+
+
 def load_config(source: str | Path | None = None, overrides: Sequence[str] = (), *, allow_code: bool = False) -> StudyConfig:
     """Read, override and check a config.
 
@@ -222,7 +227,31 @@ def load_config(source: str | Path | None = None, overrides: Sequence[str] = (),
     Raises:
         ConfigError: If anything is wrong; the message says where, what is allowed, and what was meant.
     """
-    label, text = _read(DEFAULT_PRESET if source is None else source)
+    label, config = read_section(StudyConfig, DEFAULT_PRESET if source is None else source, overrides)
+    for key, component in config.components():
+        if ":" in component.use and not allow_code:
+            raise readable_error(
+                f"{label}: {key} must name something that mfsearch knows; got the code {component.use!r}. "
+                "Pass --allow-code if you trust where this config comes from."
+            )
+    return config
+
+
+def read_section(kind: type[S], source: str | Path, overrides: Sequence[str] = ()) -> tuple[str, S]:
+    """Read, override and check a config of any kind.
+
+    Args:
+        kind: What it must be.
+        source: Name of a preset, or a YAML file.
+        overrides: As of `load_config`.
+
+    Returns:
+        What messages call it, and the config.
+
+    Raises:
+        ConfigError: As of `load_config`.
+    """
+    label, text = _read(source)
     data, where = parse_yaml(text, label)
     if data is None:
         data = {}
@@ -231,16 +260,11 @@ def load_config(source: str | Path | None = None, overrides: Sequence[str] = (),
     for override in overrides:
         _override(data, where, override)
     try:
-        config = StudyConfig.model_validate(data)
+        return label, kind.model_validate(data)
     except ValidationError as error:
-        raise readable_error("\n".join(dict.fromkeys(_explain(label, where, details) for details in error.errors()))) from None
-    for key, component in config.components():
-        if ":" in component.use and not allow_code:
-            raise readable_error(
-                f"{label}: {key} must name something that mfsearch knows; got the code {component.use!r}. "
-                "Pass --allow-code if you trust where this config comes from."
-            )
-    return config
+        raise readable_error(
+            "\n".join(dict.fromkeys(_explain(kind, label, where, details) for details in error.errors()))
+        ) from None
 
 
 def config_hash(config: StudyConfig) -> str:
@@ -335,7 +359,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-def _explain(label: str, where: Places, details: Any) -> str:
+def _explain(kind_of: type[Section], label: str, where: Places, details: Any) -> str:
     """One of pydantic's errors in our words."""
     path = tuple(part for part in details["loc"] if part not in ("options", "[key]"))
     place = next((where[path[:end]] for end in range(len(path), 0, -1) if path[:end] in where), label)
@@ -343,7 +367,7 @@ def _explain(label: str, where: Places, details: Any) -> str:
     if kind == "value_error":
         return f"{place}: {key} {details['ctx']['error']}."
     if kind == "extra_forbidden":
-        allowed = _keys(path[:-1])
+        allowed = _keys(kind_of, path[:-1])
         return (
             f"{place}: a key must be one of {', '.join(allowed)}; got {key!r}. {_did_you_mean(str(path[-1]), allowed)}".rstrip()
         )
@@ -354,10 +378,12 @@ def _explain(label: str, where: Places, details: Any) -> str:
     return f"{place}: {key} must {rule}; got {shown(got)}."
 
 
-def _keys(path: KeyPath) -> list[str]:
-    """Keys that a section admits, sorted; the whole config's for an empty path."""
-    sections: dict[KeyPath, type[_Section]] = {(): StudyConfig, ("objective",): ObjectiveConfig, ("execution",): ExecutionConfig}
-    return sorted(sections[path].model_fields)
+def _keys(kind: type[Section], path: KeyPath) -> list[str]:
+    """Keys that a section of a config admits, sorted; the whole config's for an empty path."""
+    for part in path:
+        annotation = kind.model_fields[str(part)].annotation
+        kind = next(one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, Section))
+    return sorted(kind.model_fields)
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -14,9 +14,11 @@ from click.testing import CliRunner
 
 from mfsearch.build import build_problem
 from mfsearch.cli import main
-from mfsearch.config import load_config
+from mfsearch.config import load_config, read_section
+from mfsearch.fidelities.dass import DaSS
 from mfsearch.fidelities.distillation import Distillation
 from mfsearch.fidelities.zero_cost import ZeroCost
+from mfsearch.tabulate.lessons import MetaConfig, lessons
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -57,14 +59,24 @@ def test_commands_exist_with_their_options(text: str):
         assert result.exit_code == 0, f"mfsearch {shlex.join(words)}: {result.output}"
 
 
-@pytest.mark.parametrize("text", [block for block in blocks("yaml") if "ladder:" in str(block.values)])
+LADDERS = [block for block in blocks("yaml") if "ladder:" in str(block.values)]
+
+
+@pytest.mark.parametrize("text", [block for block in LADDERS if "base:" not in str(block.values)])
 def test_ladders_can_be_built(text: str, tmp_path: Path):
     (tmp_path / "config.yaml").write_text(text)
     config = load_config(tmp_path / "config.yaml")
     assert [rung.name for rung in build_problem(config, tmp_path).ladder] == [part.options["name"] for part in config.ladder]
 
 
-@pytest.mark.parametrize(("rung", "kind"), [("zero_cost", ZeroCost), ("distillation", Distillation)])
+@pytest.mark.parametrize("text", [block for block in LADDERS if "base:" in str(block.values)])
+def test_tasks_to_learn_from_can_be_planned(text: str, tmp_path: Path):
+    (tmp_path / "meta.yaml").write_text(text)
+    _, config = read_section(MetaConfig, tmp_path / "meta.yaml")
+    assert len(lessons(config)) == config.tasks.learn + config.tasks.validate_by + config.tasks.test
+
+
+@pytest.mark.parametrize(("rung", "kind"), [("zero_cost", ZeroCost), ("dass", DaSS), ("distillation", Distillation)])
 def test_every_option_of_a_rung_is_on_the_page(rung: str, kind: type):
     page = (ROOT / "docs" / "ladders.md").read_text(encoding="utf-8")
     table = page.split(f"| `{rung}` | | default |")[1].split("\n\n")[0]

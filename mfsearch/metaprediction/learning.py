@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import Tensor
 
@@ -146,6 +148,10 @@ def meta_train(
 
 
 def correlation(found: Learned, task: MetaTask) -> float:
-    """Spearman's rank correlation of predictions with accuracies; 0 where either does not vary."""
-    rho = float(spearmanr(found.predict(task.students, task.support).numpy(), task.accuracies.numpy()).statistic)
-    return 0.0 if math.isnan(rho) else rho
+    """Spearman's rank correlation of predictions with accuracies."""
+    return rank_correlation(found.predict(task.students, task.support).numpy(), task.accuracies.numpy())
+
+
+def rank_correlation(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """Spearman's, of n figures each; 0 where either does not vary."""
+    return float(spearmanr(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0

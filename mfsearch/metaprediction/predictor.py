@@ -1,12 +1,12 @@
 """The network that predicts, and its adaptation to a teacher.
 
-Source: Lee, An and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2024 (arXiv 2305.16948). Scores
+Source: Lee, An, Kim and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2023 (arXiv 2305.16948). Scores
 of the untrained networks as further inputs, and signatures relative to the teacher's, are ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -75,7 +75,16 @@ class Predictor(nn.Module):
         channels: Channels C of the signatures.
         scores: Columns p of the scores.
         width: Width of what each input is embedded in, and of the layer before the last.
+
+    Attributes:
+        centre: Of the encodings, d; 0 until `standardise`.
+        spread: Of the encodings, d; 1 until then.
+        unit: Of the scores, p; 1 until then.
     """
+
+    centre: Tensor
+    spread: Tensor
+    unit: Tensor
 
     def __init__(self, encoded: int, channels: int, scores: int = 0, width: int = 64) -> None:
         super().__init__()
@@ -83,6 +92,16 @@ class Predictor(nn.Module):
         self.of_encoding = nn.Sequential(nn.Linear(encoded, width), nn.ReLU(), nn.Linear(width, width))
         self.hidden = nn.Linear(3 * width + scores, width)
         self.last = nn.Linear(width, 1)
+        self.register_buffer("centre", torch.zeros(encoded))
+        self.register_buffer("spread", torch.ones(encoded))
+        self.register_buffer("unit", torch.ones(scores))
+
+    def standardise(self, students: Sequence[Students]) -> None:
+        """Take mean and standard deviation of all these as centre and units; a column that does not vary keeps its own."""
+        for name, columns in (("encodings", "spread"), ("scores", "unit")):
+            found = torch.cat([getattr(some, name) for some in students]).std(0, correction=0)
+            setattr(self, columns, torch.where(found > 1e-9, found, torch.ones_like(found)))
+        self.centre = torch.cat([some.encodings for some in students]).mean(0)
 
     def forward(self, students: Students, teacher: Tensor) -> Tensor:
         """N predictions for n students of a teacher with a signature of 1 x C x h x w."""
@@ -90,8 +109,8 @@ class Predictor(nn.Module):
             [
                 self.of_student(students.signatures),
                 self.of_teacher(teacher).expand(len(students), -1),
-                self.of_encoding(students.encodings),
-                students.scores,
+                self.of_encoding((students.encodings - self.centre) / self.spread),
+                students.scores / self.unit,
             ],
             dim=1,
         )

@@ -57,6 +57,7 @@ def write_predictor(path: Path, learned: Learned, about: About) -> None:
     """
     tensors = {f"weights.{name}": weight for name, weight in learned.weights.items()}
     tensors |= {f"rates.{name}": rate for name, rate in (learned.rates or {}).items()}
+    tensors |= {f"units.{name}": tensor for name, tensor in learned.model.named_buffers()}
     validation = None if math.isnan(learned.validation) else learned.validation
     header = {"format": FORMAT, "about": asdict(about), "episode": learned.episode, "validation": validation}
     metadata = {_KEY: json.dumps(header, sort_keys=True)}
@@ -90,9 +91,10 @@ def read_predictor(path: Path) -> tuple[Learned, About]:
         weights = {name: tensors[f"weights.{name}"] for name in shapes}
         adapts = any(name.startswith("rates.") for name in tensors)
         rates = {name: tensors[f"rates.{name}"] for name in shapes} if adapts else None
+        model.load_state_dict({name: tensors[f"units.{name}"] for name, _ in model.named_buffers()}, strict=False)
         whole = all(found[name].shape == shape for found in (weights, rates or weights) for name, shape in shapes.items())
         episode, validation = int(header["episode"]), header["validation"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RuntimeError):  # the last one: units of another shape
         whole = False
     if not whole:
         raise DataError(

@@ -16,7 +16,7 @@ def remap(student: AbstractFeatureNetwork, teacher: AbstractFeatureNetwork) -> N
     smaller one comes into the middle of zeros. What the teacher does not have stays as it is. A student equal to its teacher then
     computes the same function.
 
-    Source: Lee, An and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2024, section on
+    Source: Lee, An, Kim and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2023, section on
     teacher-remapped students; kernels that differ are ours.
     """
     given = teacher.pieces()

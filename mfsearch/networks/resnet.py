@@ -4,7 +4,7 @@ A 3x3 stem, four stages of basic blocks (He et al., CVPR 2016), and a linear cla
 Shortcuts have no parameters: where a block changes the picture's size its input is pooled, channels that are missing are zero, and
 those that the block has no room for are left out.
 
-Source: Lee, An and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2024 (arXiv 2305.16948).
+Source: Lee, An, Kim and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2023 (arXiv 2305.16948).
 """
 
 from __future__ import annotations

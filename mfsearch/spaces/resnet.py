@@ -1,6 +1,6 @@
 """Residual networks with a depth for each stage and a width for each block: the space of DaSS.
 
-Source: Lee, An and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2024 (arXiv 2305.16948).
+Source: Lee, An, Kim and Hwang, "Meta-prediction Model for Distillation-Aware NAS on Unseen Datasets", ICLR 2023 (arXiv 2305.16948).
 """
 
 from __future__ import annotations

@@ -125,6 +125,21 @@ def test_many_at_once_are_as_one_by_one(model, support):
     torch.testing.assert_close(together, alone)
 
 
+def test_columns_of_any_unit_come_to_the_same(support):
+    def answers(scale, shift):
+        torch.manual_seed(0)
+        model = Predictor(3, 2, 2, width=3).double()
+        told = some(9, seed=4)
+        told = Students(told.encodings * scale + shift, told.signatures, told.scores * scale)
+        model.standardise([told[:4], told[4:]])
+        return predicted(model, weights_of(model), told, support)
+
+    torch.testing.assert_close(answers(1.0, 0.0), answers(100.0, 7.0))
+    model = Predictor(3, 2, 2, width=3)
+    model.standardise([Students(torch.ones(4, 3), torch.zeros(4, 2, 8, 8), torch.zeros(4, 2))])
+    assert torch.equal(model.spread, torch.ones(3)) and torch.equal(model.unit, torch.ones(2))
+
+
 def test_what_does_not_belong_together_is_refused():
     with pytest.raises(DataError, match="got 3, 2 and 3"):
         Students(torch.zeros(3, 1), torch.zeros(2, 1, 4, 4), torch.zeros(3, 0))

@@ -1,0 +1,127 @@
+"""What DaSS's predictor is told of a task: of its teacher, and of students before they are trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from mfsearch.distillation.teacher import TeacherRecipe
+from mfsearch.errors import ConfigError
+from mfsearch.fidelities.base import Context
+from mfsearch.fidelities.live import LiveTask
+from mfsearch.fidelities.zero_cost import ZeroCost
+from mfsearch.metaprediction.predictor import Students, Support
+from mfsearch.metaprediction.signature import noise, relative, remapped_signature, signature
+from mfsearch.networks.base import AbstractFeatureNetwork
+from mfsearch.proxies import PROXIES
+from mfsearch.proxies.minibatch import minibatch
+from mfsearch.proxies.scoring import score
+from mfsearch.records import Architecture
+from mfsearch.spaces import SPACES
+from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.resnet import FULL, ResNetSpace
+
+MISSING = -5.0
+"""An undefined score, in place of the logarithm of its ratio to the teacher's."""
+_SEED = 0  # of what the teacher's weights do not reach, and of the scores' minibatch
+
+
+class Told:
+    """Students as the predictor sees them: encoding, signature with the teacher's weights, scores relative to the teacher's.
+
+    Args:
+        live: The task; its teacher must have been made.
+        channels: Channels that signatures are filled up to.
+        scores: Names in `mfsearch.proxies.PROXIES`; of each the logarithm counts, less the teacher's.
+
+    Raises:
+        ConfigError: If a score is unknown, or the space is none whose teachers are known.
+    """
+
+    def __init__(self, live: LiveTask, channels: int, scores: Sequence[str] = ()) -> None:
+        if live.space.name not in SPACES:
+            raise ConfigError(f"meta-prediction needs a space of {', '.join(SPACES)}; got {live.space.name!r}.")
+        self.live, self.channels = live, channels
+        self._space = SPACES[live.space.name]()  # of a part of a space, too, encodings are those of the whole
+        self._rung = ZeroCost("scores", scores, live, seed=_SEED) if scores else None
+        self._picture = noise(live.task.input_shape)
+
+    @cached_property
+    def support(self) -> Support:
+        """The teacher as an architecture, with its validation accuracy.
+
+        Raises:
+            DataError: If the teacher was not made, or has too many channels.
+            ConfigError: If it is no network of the students' space.
+        """
+        recipe = self.live.teacher_recipe
+        own = as_architecture(recipe)
+        if own.space != self.live.space.name:
+            raise ConfigError(
+                f"the teacher must be of the students' space {self.live.space.name!r} for its weights to fit them; got one of {own.space!r}. "
+                "Mend 'task: teacher:'."
+            )
+        accuracy = torch.tensor(self.live.teacher.val_accuracy / 100)
+        scores = torch.zeros(1, len(self._rung.columns) if self._rung else 0)
+        return Support(Students(self._encoded([own]), relative(self._signature[None], self._signature), scores), accuracy)
+
+    def students(self, architectures: Sequence[Architecture], context: Context) -> Students:
+        """All of them, in order.
+
+        Raises:
+            LimitReachedError: From `context.check()`, between two architectures.
+            ConfigError: If networks of this space hand out no feature maps.
+        """
+        signatures = torch.zeros(len(architectures), *self._signature.shape)
+        for place, architecture in enumerate(architectures):
+            context.check()
+            context.progress(place / len(architectures), f"{place} of {len(architectures)} architectures")
+            network = self.live.network(architecture, _SEED)
+            if not isinstance(network, AbstractFeatureNetwork):
+                raise ConfigError(f"networks must hand out feature maps to be meta-predicted; {type(network).__name__} does not.")
+            signatures[place] = remapped_signature(network, self._teacher, self._picture, self.channels)
+        return Students(self._encoded(architectures), relative(signatures, self._signature), self._scores(architectures, context))
+
+    @cached_property
+    def _teacher(self) -> AbstractFeatureNetwork:
+        network = self.live.teacher.outputs.network
+        assert network is not None  # a teacher that was made here always has one
+        return network
+
+    @cached_property
+    def _signature(self) -> Tensor:
+        return signature(self._teacher, self._picture, self.channels)
+
+    def _encoded(self, architectures: Sequence[Architecture]) -> Tensor:
+        return torch.from_numpy(self._space.encode(architectures)).float()
+
+    @cached_property
+    def _teachers_scores(self) -> Tensor:
+        assert self._rung is not None
+        live, data = self.live, self.live.data
+        images, labels = minibatch(data.train_images[0], data.train_labels[0], _SEED)
+        proxies = [PROXIES[name] for name in self._rung.columns]
+        found = score(lambda: live.teacher_recipe.network(images.shape[1], data.classes), proxies, images, labels, _SEED)
+        return _logarithms([tuple(found[name] for name in self._rung.columns)])
+
+    def _scores(self, architectures: Sequence[Architecture], context: Context) -> Tensor:
+        if self._rung is None:
+            return torch.zeros(len(architectures), 0)
+        return (_logarithms(self._rung.score(architectures, context).values) - self._teachers_scores).nan_to_num(MISSING)
+
+
+def as_architecture(recipe: TeacherRecipe) -> Architecture:
+    """The teacher as an architecture of its space: a cell, or a residual network of full widths."""
+    if recipe.depths:
+        return ResNetSpace().architecture([[FULL] * depth for depth in recipe.depths])
+    return NASBench201Space().architecture(recipe.operations)
+
+
+def _logarithms(rows: Sequence[Sequence[float | None]]) -> Tensor:
+    """sign(x) log(1 + |x|), n x k; NaN where there is none."""
+    figures = torch.tensor([[math.nan if figure is None else figure for figure in row] for row in rows], dtype=torch.float64)
+    return (figures.sign() * figures.abs().log1p()).float()

@@ -1,0 +1,65 @@
+"""The rung: what a predictor's file says of a task's students."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mfsearch.errors import ConfigError, DataError
+from mfsearch.fidelities.base import Context
+from mfsearch.fidelities.dass import DaSS
+from mfsearch.fidelities.live import LiveTask
+from mfsearch.fidelities.told import Told
+from mfsearch.fidelities.zero_cost import ZeroCost
+from mfsearch.metaprediction.learning import Learned
+from mfsearch.metaprediction.storage import About, read_predictor, write_predictor
+from mfsearch.problems.digits import digits
+from mfsearch.spaces.nasbench201 import NASBench201Space
+
+SPACE = NASBench201Space()
+ABOUT = About("nasbench201", SPACE.layout.width, 64, ("params",), 8)
+
+
+def write(path: Path, about: About = ABOUT) -> Path:
+    torch.manual_seed(0)
+    model = about.model()
+    weights = {name: torch.randn_like(weight) / 8 for name, weight in model.named_parameters()}
+    write_predictor(
+        path, Learned(model, weights, {name: 0.01 * torch.ones_like(w) for name, w in weights.items()}, 1, math.nan), about
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> LiveTask:
+    home = tmp_path_factory.mktemp("home")
+    rung = digits(home, train=64, epochs=3, val=100, test=100).ladder["proxies"]
+    assert isinstance(rung, ZeroCost)
+    return rung.live
+
+
+def test_it_says_what_the_adapted_predictor_says(live: LiveTask, tmp_path: Path) -> None:
+    context = Context(0, math.inf, tmp_path)
+    rung = DaSS("dass", live, str(write(tmp_path / "some.safetensors")))
+    (teacher,) = rung.resources
+    teacher.prepare(context)
+    cells = SPACE.sample(5, np.random.default_rng(0))
+    found = rung.score(cells, context)
+    assert (found.columns, rung.signal, rung.trusted) == (("dass",), "dass", (True,)) and found.seconds > 0
+    learned, _ = read_predictor(tmp_path / "some.safetensors")
+    told = Told(live, 64, ["params"])
+    expected = 100 * learned.predict(told.students(cells, context), told.support)
+    assert [row[0] for row in found.values] == pytest.approx(expected.tolist(), abs=1e-4)
+    assert rung.score(cells[::-1], context).values[::-1] == tuple(pytest.approx(row, abs=1e-4) for row in found.values)
+
+
+def test_a_predictor_of_another_space_is_refused(live: LiveTask, tmp_path: Path) -> None:
+    path = write(tmp_path / "other.safetensors", About("resnet", 24, 64, (), 8))
+    with pytest.raises(ConfigError, match="must be one for the space 'nasbench201'; .* is for 'resnet'"):
+        DaSS("dass", live, str(path))
+    with pytest.raises(DataError, match="must be a file that 'mfsearch meta-train' wrote"):
+        DaSS("dass", live, str(tmp_path / "nowhere"))
