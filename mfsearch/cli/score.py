@@ -25,6 +25,7 @@ from mfsearch.config import DEFAULT_PRESET, load_config
 @click.option(
     "--proxies", metavar="A,B,...", help="These zero-cost proxies in place of the problem's own scores; 'all' for all of them."
 )
+@click.option("--dass", "predictor", metavar="FILE", help="Accuracies that a predictor of 'mfsearch meta-train' expects, too.")
 @click.option("--random", "count", type=click.IntRange(min=1), help="So many random architectures, besides those that are named.")
 @click.option("--from", "file", type=click.File("r"), help="Architectures of a file, one a line; - reads standard input.")
 @click.option(
@@ -36,6 +37,7 @@ def score(
     architectures: tuple[str, ...],
     source: str,
     proxies: str | None,
+    predictor: str | None,
     count: int | None,
     file: TextIO | None,
     overrides: tuple[str, ...],
@@ -47,7 +49,7 @@ def score(
 
     from mfsearch.build import build_device, build_problem
     from mfsearch.proxies import PROXIES
-    from mfsearch.session.scoring import drawn, with_proxies
+    from mfsearch.session.scoring import drawn, with_dass, with_proxies
     from mfsearch.session.scoring import score as compute
     from mfsearch.store.location import home
 
@@ -55,6 +57,8 @@ def score(
     if proxies:
         names = list(PROXIES) if proxies == "all" else [name.strip() for name in proxies.split(",")]
         problem = with_proxies(problem, names, home())
+    if predictor:
+        problem = with_dass(problem, predictor, home())
     texts = [*architectures, *(line.strip() for line in file or () if line.strip())]
     texts += drawn(problem, count, config.seed) if count else []
     with _bar() as progress:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import Context
+from mfsearch.fidelities.dass import DaSS
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.fidelities.zero_cost import ZeroCost
@@ -27,12 +28,28 @@ def with_proxies(problem: Problem, proxies: Sequence[str], home: Path) -> Proble
     Raises:
         ConfigError: If it trains no networks, or a proxy is unknown.
     """
+    rung = ZeroCost("proxies", proxies, _live(problem, "proxies", home))
+    return replace(problem, ladder=FidelityLadder([rung, *problem.ladder.evaluations]))
+
+
+def with_dass(problem: Problem, predictor: str, home: Path) -> Problem:
+    """The problem with a predictor's figure beside its scores.
+
+    Raises:
+        ConfigError: If it trains no networks, or the predictor is one for another space.
+        DataError: If the file is no predictor.
+    """
+    own = [rung for rung in problem.ladder.scores if not isinstance(rung, DaSS)]
+    rung = DaSS("dass", _live(problem, "predictions", home), predictor)
+    return replace(problem, ladder=FidelityLadder([*own, rung, *problem.ladder.evaluations]))
+
+
+def _live(problem: Problem, what: str, home: Path) -> LiveTask:
     if problem.task is None:
         raise ConfigError(
-            f"proxies must be of networks; {problem.name!r} builds none. Name a --problem that trains some, such as digits."
+            f"{what} must be of networks; {problem.name!r} builds none. Name a --problem that trains some, such as digits."
         )
-    rung = ZeroCost("proxies", proxies, LiveTask(problem.space, problem.task, home))
-    return replace(problem, ladder=FidelityLadder([rung, *problem.ladder.evaluations]))
+    return LiveTask(problem.space, problem.task, home)
 
 
 def drawn(problem: Problem, n: int, seed: int) -> list[str]:

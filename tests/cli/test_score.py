@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import json
 
+import torch
+
+from mfsearch.metaprediction.learning import Learned
+from mfsearch.metaprediction.storage import About, write_predictor
 from mfsearch.networks.counts import count_parameters
+from mfsearch.spaces.nasbench201 import NASBench201Space
 
 CELL = "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
 OPERATIONS = ["nor_conv_3x3", "nor_conv_1x1", "none", "skip_connect", "avg_pool_3x3", "nor_conv_3x3"]
@@ -34,6 +39,21 @@ def test_any_proxies_of_architectures_from_a_file_and_at_random(call, tmp_path):
     assert json.loads(call("score", *options).stdout) == rows, "the same ones and the same figures"
     every = json.loads(call("score", CELL, "--proxies", "all", *SMALL, "--json").stdout)
     assert len(every[0]) == 15 and every[0]["zen"] == rows[0]["zen"]
+
+
+def test_what_a_predictor_expects(call, tmp_path):
+    """A predictor whose last layer is its bias says the same of every cell, whatever the teacher; it stands beside other scores."""
+    about = About("nasbench201", NASBench201Space().layout.width, 64, ("params",), 4)
+    model = about.model()
+    weights = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
+    weights["last.bias"] += 0.625
+    write_predictor(tmp_path / "some.safetensors", Learned(model, weights, None, 1, 0.5), about)
+    done = call("score", CELL, "--proxies", "params", "--dass", "some.safetensors", *SMALL, "--json")
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)
+    assert list(row) == ["architecture", "params", "dass"] and row["dass"] == 62.5
+    wrong = call("score", CELL, "--dass", "nowhere", *SMALL)
+    assert wrong.exit_code != 0 and "must be a file that 'mfsearch meta-train' wrote" in wrong.output
 
 
 def test_what_cannot_be_scored_is_said(call):

@@ -10,7 +10,7 @@ from mfsearch.fidelities.base import AbstractEvaluation, AbstractScore, Context
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.problems.base import Problem
 from mfsearch.records import Architecture, Measurement, Objective, Scores
-from mfsearch.session.scoring import drawn, score, with_proxies
+from mfsearch.session.scoring import drawn, score, with_dass, with_proxies
 from mfsearch.spaces.box import BoxSpace
 
 
@@ -58,6 +58,8 @@ def test_what_cannot_be_scored():
         score(problem(Halves()), [])
     with pytest.raises(ConfigError, match="proxies must be of networks; 'toy' builds none"):
         with_proxies(problem(), ["params"], Path())
+    with pytest.raises(ConfigError, match="predictions must be of networks; 'toy' builds none"):
+        with_dass(problem(), "some.safetensors", Path())
 
 
 def test_random_ones_are_the_same_for_the_same_seed():
