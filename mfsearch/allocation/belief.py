@@ -14,9 +14,9 @@ from torch import Tensor
 
 from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import Features
+from mfsearch.allocation.features import REFERENCE, Features
 from mfsearch.allocation.kept import Kept, Pool
-from mfsearch.records import Architecture, EvaluationQuery, Json, Status
+from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, Status
 from mfsearch.surrogate.cokriging import CHUNK, SMALLEST_VARIANCE, CokrigingModel
 from mfsearch.surrogate.data import TrainingData
 from mfsearch.surrogate.fit import fit_cokriging, fit_outlook, usable
@@ -26,6 +26,7 @@ _ALWAYS = 12  # observations up to which the hyper-parameters are fitted at ever
 _GROWTH = 1.15  # after that they are fitted anew whenever the data have grown by this factor
 _ENOUGH = 6  # target observations from which a level can be called useless
 _OFTEN = 100  # lists from this length on are remembered within a decision, which asks for their figures again
+_BEST_SCORED = 100  # scores that count as a level, besides the first ones
 _INTERVAL = 1.959964  # two-sided 95% of a normal
 
 Vector = NDArray[np.float64]
@@ -71,7 +72,8 @@ class Belief:
         self._outlooks: dict[str, float] = {}
         self._long: list[_Long] = []
         levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
-        done = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
+        evaluated = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
+        done = evaluated + _scored(state)
         level = np.array([levels[o.query.rung] for o in done])
         values = np.array([o.value for o in done], dtype=np.float64)
         wanted = state.objective.signal
@@ -96,14 +98,14 @@ class Belief:
             blocks, data = blocks.with_outlook(), replace(data, X=torch.from_numpy(np.c_[inputs, expected, level]))
         fitted_at = state.memory.get("fitted_at", 0)
         fitted_at = fitted_at if isinstance(fitted_at, int) else 0
-        due = fit and fitted_at != len(done) and (len(done) <= _ALWAYS or len(done) >= _GROWTH * fitted_at)
+        due = fit and fitted_at != len(evaluated) and (len(evaluated) <= _ALWAYS or len(evaluated) >= _GROWTH * fitted_at)
         refit = start is None or due or not usable(start, blocks, len(levels))  # what counts as a size may have changed since
         self.model = fit_cokriging(
             data, blocks, len(levels), start, shared=shared, saturating=saturating, noisy=noisy, refit=refit
         )
         self.memory: dict[str, Json] = {
             "hyperparameters": dict(self.model.hyperparameters),
-            "fitted_at": len(done) if refit else fitted_at,
+            "fitted_at": len(evaluated) if refit else fitted_at,
         }
         self._levels = levels
         self._seen_at_target = int((level == len(levels) - 1).sum())
@@ -312,6 +314,23 @@ class Belief:
             shared = [torch.cat(parts) for parts in zip(shared, more, strict=True)]
             long.shared = kernel.marks(0), shared
         return [chunk[:rows] for chunk in shared]
+
+
+def _scored(state: State) -> list[Observation]:
+    """Scores that are a level of the co-kriging, as if they had been evaluated: the first, which are random, and the best of the others."""
+    found = []
+    for rung in state.ladder.scores:
+        if rung.role != "level":
+            continue
+        sign = -1.0 if rung.signal.startswith("-") else 1.0
+        column = rung.columns.index(rung.signal.removeprefix("-"))
+        known = [(key, row[column]) for key, row in state.scores.get(rung.name, {}).items()]
+        values = [(key, sign * value) for key, value in known if value is not None]
+        first, others = values[:REFERENCE], sorted(values[REFERENCE:], key=lambda item: -item[1])[:_BEST_SCORED]
+        for key, value in first + others:
+            query = EvaluationQuery(state.architectures[key], rung.name)
+            found.append(Observation(query, Status.OK, 0.0, value))
+    return found
 
 
 class _Scale:

@@ -77,16 +77,15 @@ class BoTorchMES(AbstractPolicy):
                 f"policy {self.name} must have two evaluation rungs of the target's signal, {wanted!r}, or more; got {len(runs)}. "
                 "Add a cheaper one to the ladder."
             )
-        if state.ladder.inputs:
-            scores = [rung for rung in state.ladder.scores if rung.role == "input"]
-            if first := first_scores(state, scores, self.pool, rng):
+        if state.ladder.scores:
+            if first := first_scores(state, state.ladder.scores, self.pool, rng):
                 return Proposal(first, reason="scores of the pool, at random")
         for rung, size in ((runs[0], self.low), (runs[-1], self.high)):
             missing = min(n, size - len(rung.values) - len(rung.running))
             if missing > 0:
                 drawn = (
                     [a for a in scored_by_all(state).values() if rung.open(a)]
-                    if state.ladder.inputs
+                    if state.ladder.scores
                     else rung.fresh(missing, rng)
                 )
                 if drawn:
@@ -139,7 +138,7 @@ class BoTorchMES(AbstractPolicy):
         return Proposal(chosen, memory, "" if chosen else "nothing new is affordable")
 
     def _candidates(self, state: State, runs: Sequence[Runs], rng: np.random.Generator) -> list[Architecture]:
-        if state.ladder.inputs:
+        if state.ladder.scores:
             return list(scored_by_all(state).values())
         everything = state.space.enumerate()
         if everything is not None and len(everything) <= self.pool:

@@ -24,7 +24,7 @@ def pool(state: State, belief: Belief, rng: np.random.Generator) -> list[Archite
     With score rungs: what was scored. Without: the whole space where it can be listed; else a fresh sample, and what lies
     around the best known and the best predicted.
     """
-    if state.ladder.inputs:
+    if state.ladder.scores:
         return list(scored_by_all(state).values())
     everything = state.space.enumerate()
     if everything is not None and len(everything) <= _LISTED:
@@ -40,7 +40,7 @@ def pool(state: State, belief: Belief, rng: np.random.Generator) -> list[Archite
 def refine(state: State, belief: Belief, rng: np.random.Generator, rounds: int = 8) -> list[Architecture]:
     """Candidates for a recommendation: the pool, and a local search on the posterior mean at the target from its best."""
     members = pool(state, belief, rng)
-    if state.ladder.inputs or state.space.enumerate() is not None:
+    if state.ladder.scores or state.space.enumerate() is not None:
         return members
     level = len(state.ladder.levels) - 1
     found = {a.key: a for a in members}

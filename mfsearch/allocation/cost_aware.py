@@ -104,7 +104,7 @@ class CostAware(AbstractPolicy):
             return Proposal(growth, {**memory, "grown_at": len(done)}, "scores for the neighbours of the most promising")
         chosen: list[EvaluationQuery] = []
         for _ in range(n):
-            if chosen and not state.ladder.inputs:
+            if chosen and not state.ladder.scores:
                 members = pool(state, belief, rng)
             choice = self._best(state, belief, members, chosen)
             if choice is None:
@@ -125,7 +125,7 @@ class CostAware(AbstractPolicy):
         }
 
     def _first_scores(self, state: State, rng: np.random.Generator) -> list[ScoreQuery]:
-        unscored = [rung for rung in state.ladder.inputs if not state.scores.get(rung.name)]
+        unscored = [rung for rung in state.ladder.scores if not state.scores.get(rung.name)]
         if not unscored:
             return []
         drawn = list({a.key: a for a in state.space.sample(2 * REFERENCE, rng)}.values())[:REFERENCE]
@@ -136,7 +136,7 @@ class CostAware(AbstractPolicy):
     def _beginning(self, state: State, done: list[Observation]) -> int:
         """Number of evaluations before the surrogate decides (alone): fewer where they would eat up a small budget, but two."""
         known = first_scored(state, REFERENCE)
-        told = any(trusted for rung in state.ladder.inputs for trusted in rung.trusted)
+        told = any(trusted for rung in state.ladder.scores for trusted in rung.trusted)
         wanted = self.initial if self.initial is not None else _INFORMED if told else _UNINFORMED
         if told and self.initial is None and _disappointed(state, done):
             wanted = _UNINFORMED + _INFORMED  # those that disappointed are no random ones
@@ -148,7 +148,7 @@ class CostAware(AbstractPolicy):
 
     def _at_random(self, state: State, n: int, rng: np.random.Generator) -> list[EvaluationQuery]:
         rung = state.ladder.evaluations[0].name
-        known = list(scored_by_all(state).values()) if state.ladder.inputs else state.space.sample(8 * n, rng)
+        known = list(scored_by_all(state).values()) if state.ladder.scores else state.space.sample(8 * n, rng)
         new = [a for a in {a.key: a for a in known}.values() if (a.key, rung) not in state.excluded and state.affordable(a, rung)]
         return [EvaluationQuery(a, rung, why={"reason": "at random: the surrogate needs a beginning"}) for a in new[:n]]
 
@@ -156,7 +156,7 @@ class CostAware(AbstractPolicy):
         """Scores for the neighbours of the most promising architectures, most promising first."""
         grown_at = state.memory.get("grown_at", 0)
         since = done[grown_at if isinstance(grown_at, int) else 0 :]
-        if not state.ladder.inputs or not self.grow_every or len(since) < self.grow_every:
+        if not state.ladder.scores or not self.grow_every or len(since) < self.grow_every:
             return []
         cheapest = state.ladder.evaluations[0].name
         if state.free < 2 * np.median([state.cost(a, cheapest) for a in members[:REFERENCE]]):
@@ -167,10 +167,10 @@ class CostAware(AbstractPolicy):
             for neighbour in state.space.neighbours(members[place]):
                 if neighbour.key not in known and len(new) < self.grow_by:
                     new[neighbour.key] = neighbour
-        price = sum(rung.expected_cost(a) for a in new.values() for rung in state.ladder.inputs)
+        price = sum(rung.expected_cost(a) for a in new.values() for rung in state.ladder.scores)
         if not new or price > 0.1 * state.free or price > self.grow_share * sum(o.seconds for o in since):
             return []
-        return [ScoreQuery(tuple(new.values()), rung.name) for rung in state.ladder.inputs]
+        return [ScoreQuery(tuple(new.values()), rung.name) for rung in state.ladder.scores]
 
     def _best(
         self, state: State, belief: Belief, members: list[Architecture], chosen: list[EvaluationQuery]

@@ -263,11 +263,11 @@ def _raw(rows: Sequence[Sequence[float | None]], width: int) -> NDArray[np.float
 
 
 def scored_by_all(state: State) -> Mapping[str, Architecture]:
-    """The pool: architectures that every input rung has scored, in the order in which they came; all where there is none."""
-    if not state.ladder.inputs:
+    """The pool: architectures that every score rung has scored, in the order in which they came; all where there is none."""
+    if not state.ladder.scores:
         return state.architectures
     found = state.architectures
-    for rung in state.ladder.inputs:
+    for rung in state.ladder.scores:
         known = state.scores.get(rung.name, {})
         found = {key: a for key, a in found.items() if key in known}
     return found
@@ -275,5 +275,5 @@ def scored_by_all(state: State) -> Mapping[str, Architecture]:
 
 def first_scored(state: State, n: int) -> list[Architecture]:
     """The first n of them, or as many as there are."""
-    rungs = [state.scores.get(rung.name, {}) for rung in state.ladder.inputs]
+    rungs = [state.scores.get(rung.name, {}) for rung in state.ladder.scores]
     return list(islice((a for key, a in state.architectures.items() if all(key in known for known in rungs)), n))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractResource, AbstractScore, Context
@@ -29,18 +30,28 @@ class DaSS(AbstractScore):
         predictor: A file that `mfsearch meta-train` wrote.
         expected_seconds: Device seconds that one architecture is expected to take.
         teacher_seconds: Those of making the teacher.
+        role: `input`, an input of the surrogate like any score, or `level`, the lowest level of the co-kriging.
 
     Raises:
         DataError: If the file is no predictor.
-        ConfigError: If it was made for another space.
+        ConfigError: If it was made for another space, or the role is unknown.
     """
 
     def __init__(
-        self, name: str, live: LiveTask, predictor: str, expected_seconds: float = 0.01, teacher_seconds: float = 0.0
+        self,
+        name: str,
+        live: LiveTask,
+        predictor: str,
+        expected_seconds: float = 0.01,
+        teacher_seconds: float = 0.0,
+        role: Literal["input", "level"] = "input",
     ) -> None:
+        if role not in ("input", "level"):
+            raise ConfigError(f"role of rung {name!r} must be 'input' or 'level'; got {role!r}. Mend 'ladder:'.")
         self.name = name
         self.live = live
         self.signal = COLUMN
+        self.role = role
         self.expected_seconds, self.teacher_seconds = expected_seconds, teacher_seconds
         self._path = Path(predictor).expanduser()
         if self._about.space != live.space.name:

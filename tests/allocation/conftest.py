@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import pytest
 
@@ -18,8 +19,8 @@ class Proxy(AbstractScore):
 
     name, signal = "proxies", "convs"
 
-    def __init__(self, price: float = 0.1) -> None:
-        self.price = price
+    def __init__(self, price: float = 0.1, role: Literal["input", "level"] = "input") -> None:
+        self.price, self.role = price, role
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -71,6 +72,12 @@ def table_ladder() -> FidelityLadder:
 def target_ladder() -> FidelityLadder:
     """Nothing but scores below the target."""
     return FidelityLadder([Proxy(), Rung("full", 10.0)])
+
+
+@pytest.fixture
+def level_ladder() -> FidelityLadder:
+    """A score that is the lowest level of the co-kriging."""
+    return FidelityLadder([Proxy(role="level"), Rung("low", 1.0), Rung("full", 10.0)])
 
 
 @pytest.fixture

@@ -42,6 +42,35 @@ def test_predictions_follow_the_truth(belief: Belief, members: list[Architecture
     assert (variance > 0).all()
 
 
+def test_a_score_may_be_the_lowest_level(
+    make: Callable[..., State], members: list[Architecture], level_ladder: FidelityLadder
+) -> None:
+    """Few runs tell what the scores of the others mean; what was not scored is told by its encoding."""
+    seen = [(a, "low") for a in members[:3]] + [(a, "full") for a in members[3:6]]
+    state = make(seen=seen, scored=members[:90], ladder=level_ladder)
+    belief = Belief(state)
+    blocks = belief.model.parameters_of.kernel.blocks
+    assert (belief.model.levels, blocks.scores, blocks.missing) == (3, (), ())
+    assert int((belief.model.train_X[:, -1] == 0).sum()) == 90
+    for part, least in ((members[6:90], 0.9), (members[90:], 0.7)):
+        mean, _ = belief.mean_variance(part, 2)
+        assert spearmanr(mean, [truth(a) for a in part]).statistic > least
+    assert belief.memory["fitted_at"] == 6
+
+
+def test_of_many_scores_the_first_and_the_best_count_as_a_level(
+    make: Callable[..., State], space: NASBench201Space, level_ladder: FidelityLadder
+) -> None:
+    many = list({a.key: a for a in space.sample(500, np.random.default_rng(1))}.values())[:400]
+    state = make(seen=[(a, "low") for a in many[:3]], scored=many, ladder=level_ladder)
+    belief = Belief(state)
+    counted = belief.model.train_X[:, -1] == 0
+    assert int(counted.sum()) == 200
+    best = sorted((a.genotype.count("nor_conv_3x3") for a in many[100:]), reverse=True)[:100]
+    values = belief.model.train_Y[counted][100:, 0]
+    assert len(values.unique()) == len(set(best))
+
+
 def test_shown_is_in_the_users_unit_with_an_honest_interval(belief: Belief, members: list[Architecture]) -> None:
     hits = 0
     for a in members[40:80]:

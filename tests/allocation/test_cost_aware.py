@@ -16,9 +16,11 @@ from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.cost_aware import CostAware
 from mfsearch.allocation.features import REFERENCE
 from mfsearch.errors import ConfigError
+from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.records import Architecture, EvaluationQuery, ScoreQuery
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.study import Study
 
 RNG = np.random.default_rng
 
@@ -226,3 +228,14 @@ def test_a_useless_rung_is_remembered_with_when_it_was_found(make: Callable[...,
     later = strict.propose(replace(state, free=300.0, memory=told.memory), 1, RNG(0))
     assert later.memory["useless"] == told.memory["useless"]
     assert CostAware(useless=0.0).propose(replace(state, memory=told.memory), 1, RNG(0)).memory["useless"] == {}
+
+
+def test_a_score_that_is_a_level_is_bought_for_the_pool_and_never_evaluated(
+    space: NASBench201Space, level_ladder: FidelityLadder
+) -> None:
+    study = Study(space, level_ladder, 150.0, recommend="evaluated", executor=VirtualExecutor())
+    answer = study.run()
+    assert answer is not None and answer.evaluated_at_target
+    assert answer.architecture.genotype.count("nor_conv_3x3") >= 5
+    assert len(study.state.scores["proxies"]) > 100
+    assert {o.query.rung for o in study.state.observations} == {"low", "full"}

@@ -61,5 +61,8 @@ def test_a_predictor_of_another_space_is_refused(live: LiveTask, tmp_path: Path)
     path = write(tmp_path / "other.safetensors", About("resnet", 24, 64, (), 8))
     with pytest.raises(ConfigError, match="must be one for the space 'nasbench201'; .* is for 'resnet'"):
         DaSS("dass", live, str(path))
+    with pytest.raises(ConfigError, match="role of rung 'dass' must be 'input' or 'level'; got 'output'"):
+        DaSS("dass", live, str(path), role="output")  # type: ignore[arg-type]
+    assert DaSS("dass", live, str(write(tmp_path / "own.safetensors")), role="level").role == "level"
     with pytest.raises(DataError, match="must be a file that 'mfsearch meta-train' wrote"):
         DaSS("dass", live, str(tmp_path / "nowhere"))
