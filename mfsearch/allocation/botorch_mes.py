@@ -77,9 +77,8 @@ class BoTorchMES(AbstractPolicy):
                 f"policy {self.name} must have two evaluation rungs of the target's signal, {wanted!r}, or more; got {len(runs)}. "
                 "Add a cheaper one to the ladder."
             )
-        if state.ladder.scores:
-            if first := first_scores(state, state.ladder.scores, self.pool, rng):
-                return Proposal(first, reason="scores of the pool, at random")
+        if state.ladder.scores and (first := first_scores(state, state.ladder.scores, self.pool, rng)):
+            return Proposal(first, reason="scores of the pool, at random")
         for rung, size in ((runs[0], self.low), (runs[-1], self.high)):
             missing = min(n, size - len(rung.values) - len(rung.running))
             if missing > 0:
