@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -128,7 +128,7 @@ def summary(problem: Problem, lines: Mapping[str, Line]) -> list[dict[str, Any]]
         }
         row["reached"] = {f"{bound:g}": sum(math.isfinite(c.stays(bound)) for c in whole_runs) for bound in BOUNDS}
         rows.append(row)
-    return sorted(rows, key=_rank)
+    return sorted(rows, key=_rank_at("4"))
 
 
 def ratios(lines: Mapping[str, Line], bound: float = 0.5) -> list[dict[str, Any]]:
@@ -261,16 +261,19 @@ def synthetic(written: str, path: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 def best_of_each(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The lines of the plot: ours, and of every library the method with the lowest regret."""
+    """The lines of the plot: ours, and of every library the method with the lowest regret after half of the longest time."""
     first: dict[str, str] = {}
-    for row in rows:
+    for row in sorted(rows, key=_rank_at("12")):
         first.setdefault(row["method"].partition("/")[0] if "/" in row["method"] else row["method"], row["method"])
     return [method for method in first.values() if "/" in method or method in (OURS, WITHOUT)]
 
 
-def _rank(row: Mapping[str, Any]) -> tuple[float, ...]:
-    four = row["at"].get("4", {}).get("regret_mean")
-    return (math.inf if four is None else four,)
+def _rank_at(hours: str) -> Callable[[Mapping[str, Any]], float]:
+    def rank(row: Mapping[str, Any]) -> float:
+        regret: float | None = row["at"].get(hours, {}).get("regret_mean")
+        return math.inf if regret is None else regret
+
+    return rank
 
 
 def _regret(figures: Mapping[str, Any]) -> str:
@@ -296,7 +299,8 @@ def main() -> None:
         everything[dataset] = {"methods": rows, "sooner": faster, "control": same}
         text += [to_markdown(dataset, rows, faster), control_markdown(dataset, same)]
         hours = lines[OURS].longest
-        chosen = {method: lines[method].at[hours] for method in best_of_each(rows) if hours in lines[method].at}
+        lasting = [row for row in rows if hours in lines[row["method"]].at]
+        chosen = {method: lines[method].at[hours] for method in best_of_each(lasting)}
         target = folder / f"plot-{dataset}"
         target.mkdir(exist_ok=True)
         draw(target, problem, NATS + dataset, chosen, hours * 3600.0)
