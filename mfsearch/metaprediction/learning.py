@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from mfsearch.errors import DataError
-from mfsearch.metaprediction.predictor import Predictor, Students, Support, Weights, adapted, predicted
+from mfsearch.metaprediction.predictor import Predictor, Students, Support, Weights, adapted, error, predicted
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def meta_train(
     tasks: Sequence[MetaTask],
     recipe: MetaRecipe,
     validation: Sequence[MetaTask] = (),
-    say: Callable[[int, float, float], None] = lambda episode, error, correlation: None,
+    say: Callable[[int, float, float], None] = lambda episode, missed, reached: None,
 ) -> Learned:
     """Learn from tasks.
 
@@ -102,7 +102,7 @@ def meta_train(
         tasks: To learn from, all with encodings and scores of the same columns.
         recipe: How.
         validation: Tasks by which the episode is chosen; without any the last one's weights are kept.
-        say: Told now and then: episode, mean squared error, mean correlation on the validation tasks.
+        say: Told now and then: episode, mean squared error in units of the spread within a task, mean correlation on the validation tasks.
 
     Raises:
         DataError: If there is no task, or the error is not finite.
@@ -131,17 +131,17 @@ def meta_train(
         for task in tasks:
             rows = torch.randperm(len(task.students), generator=draws)[: recipe.queries]
             at = adapted(model, weights, rates, task.support) if recipe.adapt else weights
-            errors.append((predicted(model, at, task.students[rows], task.support) - task.accuracies[rows]).square().mean())
-        error = torch.stack(errors).mean()
-        if not bool(torch.isfinite(error)):
+            errors.append(error(model, predicted(model, at, task.students[rows], task.support), task.accuracies[rows]))
+        total = torch.stack(errors).mean()
+        if not bool(torch.isfinite(total)):
             raise DataError(f"the error of meta-training must be finite; in episode {episode} it is not. Lower the rates.")
         optimiser.zero_grad()
-        error.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if validation and (episode % recipe.validate_every == 0 or episode == recipe.episodes):
             now = learned(episode)
             now = learned(episode, float(np.mean([correlation(now, task) for task in validation])))
-            say(episode, float(error.detach()), now.validation)
+            say(episode, float(total.detach()), now.validation)
             if best is None or now.validation > best.validation:
                 best = now
     return best or learned(recipe.episodes)

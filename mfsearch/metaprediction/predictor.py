@@ -80,11 +80,15 @@ class Predictor(nn.Module):
         centre: Of the encodings, d; 0 until `standardise`.
         spread: Of the encodings, d; 1 until then.
         unit: Of the scores, p; 1 until then.
+        level: Of the accuracies, a scalar; 0 until then.
+        scale: Of the accuracies within a task, a scalar; 1 until then. Errors are in its units: a task's students differ by little.
     """
 
     centre: Tensor
     spread: Tensor
     unit: Tensor
+    level: Tensor
+    scale: Tensor
 
     def __init__(self, encoded: int, channels: int, scores: int = 0, width: int = 64) -> None:
         super().__init__()
@@ -95,13 +99,18 @@ class Predictor(nn.Module):
         self.register_buffer("centre", torch.zeros(encoded))
         self.register_buffer("spread", torch.ones(encoded))
         self.register_buffer("unit", torch.ones(scores))
+        self.register_buffer("level", torch.zeros(()))
+        self.register_buffer("scale", torch.ones(()))
 
-    def standardise(self, students: Sequence[Students]) -> None:
-        """Take mean and standard deviation of all these as centre and units; a column that does not vary keeps its own."""
+    def standardise(self, students: Sequence[Students], accuracies: Sequence[Tensor]) -> None:
+        """Take means and standard deviations of some tasks' students as centres and units; what does not vary keeps its own."""
         for name, columns in (("encodings", "spread"), ("scores", "unit")):
             found = torch.cat([getattr(some, name) for some in students]).std(0, correction=0)
             setattr(self, columns, torch.where(found > 1e-9, found, torch.ones_like(found)))
         self.centre = torch.cat([some.encodings for some in students]).mean(0)
+        self.level = torch.cat(list(accuracies)).mean()
+        within = torch.stack([some.std(correction=0) for some in accuracies]).mean()
+        self.scale = torch.where(within > 1e-9, within, torch.ones_like(within))
 
     def forward(self, students: Students, teacher: Tensor) -> Tensor:
         """N predictions for n students of a teacher with a signature of 1 x C x h x w."""
@@ -115,7 +124,7 @@ class Predictor(nn.Module):
             dim=1,
         )
         predicted: Tensor = self.last(torch.tanh(self.hidden(embedded))).squeeze(-1)
-        return predicted
+        return self.level + self.scale * predicted
 
 
 class _Functional(nn.Module):
@@ -143,10 +152,10 @@ def adapted(model: Predictor, weights: Weights, rates: Weights, support: Support
         support: The teacher.
     """
 
-    def error(at: Weights) -> Tensor:
-        return (predicted(model, at, support.itself, support) - support.accuracy).square().mean()
+    def missed(at: Weights) -> Tensor:
+        return error(model, predicted(model, at, support.itself, support), support.accuracy)
 
-    steps = grad(error)(dict(weights))
+    steps = grad(missed)(dict(weights))
     return {name: weight - rates[name] * steps[name] for name, weight in weights.items()}
 
 
@@ -154,3 +163,8 @@ def predicted(model: Predictor, weights: Weights, students: Students, support: S
     """N accuracies of students, as fractions, with these weights; nothing is adapted."""
     found: Tensor = functional_call(model, dict(weights), (students, support.itself.signatures))
     return found
+
+
+def error(model: Predictor, predictions: Tensor, accuracies: Tensor) -> Tensor:
+    """Mean squared error in units of the accuracies' spread within a task, a scalar."""
+    return ((predictions - accuracies) / model.scale).square().mean()

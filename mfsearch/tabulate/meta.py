@@ -185,8 +185,10 @@ def _unit(x: NDArray[Any]) -> NDArray[np.float64]:
     return centred / spread if spread > 0 else centred
 
 
-def _progress(episode: int, error: float, reached: float) -> str:
-    return f"Episode {episode}: error {error:.4f}, correlation on the validation tasks {reached:.3f}."
+def _progress(episode: int, missed: float, reached: float) -> str:
+    return (
+        f"Episode {episode}: error {missed:.3f} (1: the spread within a task), correlation on the validation tasks {reached:.3f}."
+    )
 
 
 def _card(config: MetaConfig, verdict: Verdict) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from mfsearch.errors import DataError
-from mfsearch.metaprediction.predictor import Predictor, Students, Support, adapted, predicted
+from mfsearch.metaprediction.predictor import Predictor, Students, Support, adapted, error, predicted
 
 
 def some(n, seed=0, scores=2):
@@ -102,14 +102,14 @@ def test_the_step_is_differentiable_as_finite_differences_say(model, support):
     names = list(weights_of(model))
     students, truth = some(5, seed=2), torch.rand(5, dtype=torch.float64)
 
-    def error(*tensors):
+    def missed(*tensors):
         weights, rates = (dict(zip(names, half, strict=True)) for half in (tensors[: len(names)], tensors[len(names) :]))
         return (predicted(model, adapted(model, weights, rates, support), students, support) - truth).square().mean()
 
     weights = [weight.requires_grad_() for weight in weights_of(model).values()]
     rates = [torch.full_like(weight, 0.3).requires_grad_() for weight in weights]
-    assert torch.autograd.gradcheck(error, (*weights, *rates), eps=1e-6, atol=1e-6)
-    second_order = torch.autograd.grad(error(*weights, *rates), weights)
+    assert torch.autograd.gradcheck(missed, (*weights, *rates), eps=1e-6, atol=1e-6)
+    second_order = torch.autograd.grad(missed(*weights, *rates), weights)
     # What a first-order step would give instead: the gradient after the step.
     before, steps = (dict(zip(names, half, strict=True)) for half in (weights, rates))
     after = {name: weight.detach().requires_grad_() for name, weight in adapted(model, before, steps, support).items()}
@@ -131,13 +131,22 @@ def test_columns_of_any_unit_come_to_the_same(support):
         model = Predictor(3, 2, 2, width=3).double()
         told = some(9, seed=4)
         told = Students(told.encodings * scale + shift, told.signatures, told.scores * scale)
-        model.standardise([told[:4], told[4:]])
-        return predicted(model, weights_of(model), told, support)
+        truth = torch.linspace(0, 1, 9, dtype=torch.float64) * scale + shift
+        model.standardise([told[:4], told[4:]], [truth[:4], truth[4:]])
+        return (predicted(model, weights_of(model), told, support) - shift) / scale
 
     torch.testing.assert_close(answers(1.0, 0.0), answers(100.0, 7.0))
     model = Predictor(3, 2, 2, width=3)
-    model.standardise([Students(torch.ones(4, 3), torch.zeros(4, 2, 8, 8), torch.zeros(4, 2))])
+    model.standardise([Students(torch.ones(4, 3), torch.zeros(4, 2, 8, 8), torch.zeros(4, 2))], [torch.full((4,), 0.7)])
     assert torch.equal(model.spread, torch.ones(3)) and torch.equal(model.unit, torch.ones(2))
+    assert [float(model.level), float(model.scale)] == pytest.approx([0.7, 1.0])
+
+
+def test_errors_are_in_units_of_the_spread_within_a_task(model):
+    far = [torch.tensor([0.1, 0.3], dtype=torch.float64), torch.tensor([0.7, 0.9], dtype=torch.float64)]
+    model.standardise([some(2), some(2, seed=5)], far)
+    assert [float(model.level), float(model.scale)] == pytest.approx([0.5, 0.1])
+    assert float(error(model, far[0], far[0] + 0.2)) == pytest.approx(4.0)
 
 
 def test_what_does_not_belong_together_is_refused():
