@@ -112,9 +112,9 @@ def meta_train(
     first = tasks[0].students
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model = Predictor(first.encodings.shape[1], first.signatures.shape[1], first.scores.shape[1], recipe.width).to(
-            first.encodings.dtype
-        )
+        model = Predictor(first.encodings.shape[1], first.signatures.shape[1], first.scores.shape[1], recipe.width)
+    model = model.to(first.encodings.dtype)
+    model.standardise([task.students.scores for task in tasks], [task.accuracies for task in tasks])
     weights = {name: weight.detach().clone().requires_grad_() for name, weight in model.named_parameters()}
     rates = {name: torch.full_like(weight, recipe.inner_rate).requires_grad_() for name, weight in weights.items()}
     optimiser = torch.optim.Adam([*weights.values(), *(rates.values() if recipe.adapt else ())], lr=recipe.learning_rate)

@@ -77,15 +77,11 @@ class Predictor(nn.Module):
         width: Width of what each input is embedded in, and of the layer before the last.
 
     Attributes:
-        centre: Of the encodings, d; 0 until `standardise`.
-        spread: Of the encodings, d; 1 until then.
-        unit: Of the scores, p; 1 until then.
+        unit: Of the scores, p; 1 until `standardise`.
         level: Of the accuracies, a scalar; 0 until then.
         scale: Of the accuracies within a task, a scalar; 1 until then. Errors are in its units: a task's students differ by little.
     """
 
-    centre: Tensor
-    spread: Tensor
     unit: Tensor
     level: Tensor
     scale: Tensor
@@ -96,21 +92,15 @@ class Predictor(nn.Module):
         self.of_encoding = nn.Sequential(nn.Linear(encoded, width), nn.ReLU(), nn.Linear(width, width))
         self.hidden = nn.Linear(3 * width + scores, width)
         self.last = nn.Linear(width, 1)
-        self.register_buffer("centre", torch.zeros(encoded))
-        self.register_buffer("spread", torch.ones(encoded))
         self.register_buffer("unit", torch.ones(scores))
         self.register_buffer("level", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
 
-    def standardise(self, students: Sequence[Students], accuracies: Sequence[Tensor]) -> None:
-        """Take means and standard deviations of some tasks' students as centres and units; what does not vary keeps its own."""
-        for name, columns in (("encodings", "spread"), ("scores", "unit")):
-            found = torch.cat([getattr(some, name) for some in students]).std(0, correction=0)
-            setattr(self, columns, torch.where(found > 1e-9, found, torch.ones_like(found)))
-        self.centre = torch.cat([some.encodings for some in students]).mean(0)
+    def standardise(self, scores: Sequence[Tensor], accuracies: Sequence[Tensor]) -> None:
+        """Take the spread of some tasks' scores, and level and spread of their accuracies, as units; what does not vary keeps its own."""
+        self.unit = _spread(torch.cat(list(scores)))
         self.level = torch.cat(list(accuracies)).mean()
-        within = torch.stack([some.std(correction=0) for some in accuracies]).mean()
-        self.scale = torch.where(within > 1e-9, within, torch.ones_like(within))
+        self.scale = torch.stack([_spread(some) for some in accuracies]).mean()
 
     def forward(self, students: Students, teacher: Tensor) -> Tensor:
         """N predictions for n students of a teacher with a signature of 1 x C x h x w."""
@@ -118,7 +108,7 @@ class Predictor(nn.Module):
             [
                 self.of_student(students.signatures),
                 self.of_teacher(teacher).expand(len(students), -1),
-                self.of_encoding((students.encodings - self.centre) / self.spread),
+                self.of_encoding(students.encodings),
                 students.scores / self.unit,
             ],
             dim=1,
@@ -138,6 +128,12 @@ class _Functional(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         embedded: Tensor = functional.relu(self.second(functional.relu(self.first(maps)))).mean((2, 3))
         return embedded
+
+
+def _spread(figures: Tensor) -> Tensor:
+    """Standard deviation over the first axis; 1 where there is none."""
+    found = (figures - figures.mean(0)).square().mean(0).sqrt()
+    return torch.where(found > 1e-9, found, torch.ones_like(found))
 
 
 def adapted(model: Predictor, weights: Weights, rates: Weights, support: Support) -> dict[str, Tensor]:

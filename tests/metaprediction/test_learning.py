@@ -9,7 +9,7 @@ from mfsearch.errors import DataError
 from mfsearch.metaprediction.learning import MetaRecipe, MetaTask, correlation, meta_train
 from mfsearch.metaprediction.predictor import Students, Support
 
-RECIPE = MetaRecipe(episodes=200, queries=20, learning_rate=3e-3, inner_rate=0.05, width=8)
+RECIPE = MetaRecipe(episodes=200, queries=20, learning_rate=3e-3, inner_rate=0.005, width=8)
 
 
 def task(seed, n=40):
@@ -42,6 +42,20 @@ def test_the_step_on_the_teacher_tells_a_new_tasks_level(learned):
 
 def test_it_ranks_students_of_new_tasks(learned):
     assert min(correlation(learned, task(seed)) for seed in range(200, 206)) > 0.9
+
+
+def test_it_learns_alike_whatever_the_spread_of_the_accuracies():
+    """Students that differ by a hundredth as much, around another level."""
+
+    def narrower(task):
+        support = Support(task.support.itself, task.support.accuracy / 100 + 0.5)
+        return MetaTask(task.name, task.students, task.accuracies / 100 + 0.5, support)
+
+    short, tasks = replace(RECIPE, episodes=40), [task(seed) for seed in range(4)]
+    plain, other = meta_train(tasks, short), meta_train([narrower(one) for one in tasks], short)
+    new = task(200)
+    found = other.predict(new.students, narrower(new).support)
+    torch.testing.assert_close(100 * (found - 0.5), plain.predict(new.students, new.support), rtol=1e-2, atol=1e-2)
 
 
 def test_the_same_seed_learns_the_same():

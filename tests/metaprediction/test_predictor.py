@@ -125,26 +125,26 @@ def test_many_at_once_are_as_one_by_one(model, support):
     torch.testing.assert_close(together, alone)
 
 
-def test_columns_of_any_unit_come_to_the_same(support):
+def test_scores_and_accuracies_of_any_unit_come_to_the_same(support):
     def answers(scale, shift):
         torch.manual_seed(0)
         model = Predictor(3, 2, 2, width=3).double()
         told = some(9, seed=4)
-        told = Students(told.encodings * scale + shift, told.signatures, told.scores * scale)
+        told = Students(told.encodings, told.signatures, told.scores * scale)
         truth = torch.linspace(0, 1, 9, dtype=torch.float64) * scale + shift
-        model.standardise([told[:4], told[4:]], [truth[:4], truth[4:]])
+        model.standardise([told.scores[:4], told.scores[4:]], [truth[:4], truth[4:]])
         return (predicted(model, weights_of(model), told, support) - shift) / scale
 
     torch.testing.assert_close(answers(1.0, 0.0), answers(100.0, 7.0))
     model = Predictor(3, 2, 2, width=3)
-    model.standardise([Students(torch.ones(4, 3), torch.zeros(4, 2, 8, 8), torch.zeros(4, 2))], [torch.full((4,), 0.7)])
-    assert torch.equal(model.spread, torch.ones(3)) and torch.equal(model.unit, torch.ones(2))
+    model.standardise([torch.zeros(4, 2)], [torch.full((4,), 0.7)])
+    assert torch.equal(model.unit, torch.ones(2))
     assert [float(model.level), float(model.scale)] == pytest.approx([0.7, 1.0])
 
 
 def test_errors_are_in_units_of_the_spread_within_a_task(model):
     far = [torch.tensor([0.1, 0.3], dtype=torch.float64), torch.tensor([0.7, 0.9], dtype=torch.float64)]
-    model.standardise([some(2), some(2, seed=5)], far)
+    model.standardise([some(2).scores, some(2, seed=5).scores], far)
     assert [float(model.level), float(model.scale)] == pytest.approx([0.5, 0.1])
     assert float(error(model, far[0], far[0] + 0.2)) == pytest.approx(4.0)
 

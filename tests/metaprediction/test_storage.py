@@ -17,7 +17,7 @@ ABOUT = About("nasbench201", 5, 2, ("params", "synflow"), 8, {"tasks": 3})
 
 def learned(rates=True, validation=0.5):
     model = Predictor(5, 2, 2, 8)
-    model.standardise([Students(3 * torch.rand(9, 5), torch.rand(9, 2, 4, 4), torch.rand(9, 2))], [torch.rand(9)])
+    model.standardise([3 * torch.rand(9, 2)], [torch.rand(9)])
     weights = {name: weight.detach() for name, weight in model.named_parameters()}
     return Learned(
         model, weights, {name: 0.1 * torch.rand_like(w) for name, w in weights.items()} if rates else None, 7, validation
