@@ -205,12 +205,12 @@ class StudyConfig(Section):
             yield f"ladder.{index}", rung
 
 
-def presets() -> dict[str, Path]:
-    """Name -> file of every config that ships with mfsearch."""
+def presets(folder: str = "") -> dict[str, Path]:
+    """Name -> file of every config that ships with mfsearch: of studies, or those of a folder (`meta`, of meta-training)."""
     here = Path(__file__).resolve().parent
     # An installed package has them inside, a checkout beside it.
-    folder = next(folder for folder in (here / "configs", here.parent / "configs") if folder.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
+    configs = next(folder for folder in (here / "configs", here.parent / "configs") if folder.is_dir())
+    return {path.stem: path for path in sorted((configs / folder).glob("*.yaml"), key=lambda path: path.stem)}
 
 
 S = TypeVar("S", bound=Section)
@@ -237,13 +237,14 @@ def load_config(source: str | Path | None = None, overrides: Sequence[str] = (),
     return config
 
 
-def read_section(kind: type[S], source: str | Path, overrides: Sequence[str] = ()) -> tuple[str, S]:
+def read_section(kind: type[S], source: str | Path, overrides: Sequence[str] = (), folder: str = "") -> tuple[str, S]:
     """Read, override and check a config of any kind.
 
     Args:
         kind: What it must be.
         source: Name of a preset, or a YAML file.
         overrides: As of `load_config`.
+        folder: Of the presets, as of `presets`.
 
     Returns:
         What messages call it, and the config.
@@ -251,7 +252,7 @@ def read_section(kind: type[S], source: str | Path, overrides: Sequence[str] = (
     Raises:
         ConfigError: As of `load_config`.
     """
-    label, text = _read(source)
+    label, text = _read(source, presets(folder))
     data, where = parse_yaml(text, label)
     if data is None:
         data = {}
@@ -281,9 +282,8 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **StudyConfig.model_json_schema()}
 
 
-def _read(source: str | Path) -> tuple[str, str]:
+def _read(source: str | Path, known: Mapping[str, Path]) -> tuple[str, str]:
     """Label and text of a preset or file."""
-    known = presets()
     if isinstance(source, str) and source in known:
         return f"preset {source!r}", known[source].read_text(encoding="utf-8")
     try:

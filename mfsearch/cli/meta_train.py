@@ -11,7 +11,7 @@ from mfsearch.cli.output import code_option, json_option, note, write_json, writ
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("config")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for labels and predictor.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that train students.")
 @click.option(
@@ -19,11 +19,11 @@ from mfsearch.cli.output import code_option, json_option, note, write_json, writ
 )
 @code_option
 @json_option
-def meta_train(config: Path, out: Path, jobs: int, overrides: tuple[str, ...], allow_code: bool, as_json: bool) -> None:
+def meta_train(config: str, out: Path, jobs: int, overrides: tuple[str, ...], allow_code: bool, as_json: bool) -> None:
     """Train a predictor of distilled accuracy on many small tasks.
 
-    CONFIG, a YAML file, says which. Students are distilled and their accuracies kept in OUT as they come; the same command goes on. It
-    ends with how the predictor (DaSS) ranks the students of tasks that it has not seen. As a rung it is
+    CONFIG, a preset (small, full) or a YAML file, says which. Students are distilled and their accuracies kept in OUT as they come; the
+    same command goes on. It ends with how the predictor (DaSS) ranks the students of tasks that it has not seen. As a rung it is
     {use: dass, predictor: OUT/predictor.safetensors}.
     """
     from mfsearch.config import read_section
@@ -32,7 +32,7 @@ def meta_train(config: Path, out: Path, jobs: int, overrides: tuple[str, ...], a
     from mfsearch.tabulate.lessons import MetaConfig
     from mfsearch.tabulate.meta import meta_training
 
-    _, loaded = read_section(MetaConfig, config, overrides)
+    _, loaded = read_section(MetaConfig, config, overrides, "meta")
     path, verdict = meta_training(loaded, home(), make_folder(out), jobs, allow_code, note)
     if as_json:
         return write_json(

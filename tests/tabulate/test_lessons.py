@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mfsearch.config import read_section
+from mfsearch.config import presets, read_section
 from mfsearch.errors import ConfigError
 from mfsearch.tabulate.lessons import MetaConfig, lessons
 
@@ -47,6 +47,13 @@ def test_tasks_differ_and_keep_what_is_held_out(tmp_path: Path):
         assert task["train"] == 64 and lesson.config.data == "somewhere"
     assert len({lesson.config.seed for lesson in found}) == 18, "each task has students of its own"
     assert {len(task["classes"]) for task in tasks} == {3, 4} and {task["size"] for task in tasks} == {8, 16}
+
+
+@pytest.mark.parametrize("name", presets("meta"))
+def test_presets_can_be_planned(name: str):
+    _, config = read_section(MetaConfig, name, (), "meta")
+    assert len(lessons(config)) == config.tasks.learn + config.tasks.validate_by + config.tasks.test
+    assert presets("meta")[name].read_text().startswith("# ") and name not in presets()
 
 
 def test_the_seed_decides(tmp_path: Path):
