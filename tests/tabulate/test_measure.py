@@ -85,7 +85,9 @@ def test_a_ready_made_problems_table_names_its_space(home: Path):
     small = {"train": 32, "epochs": 1, "val": 40, "test": 40}
     about = describe(Setting(StudyConfig(problem=Component(use="digits", options=small)), home))
     assert about.config["space"] == {"use": "nasbench201"}
-    with pytest.raises(ConfigError, match="must be of a space that a config can name, one of nasbench201, resnet; 'branin' has 'branin'"):
+    with pytest.raises(
+        ConfigError, match="must be of a space that a config can name, one of nasbench201, resnet; 'branin' has 'branin'"
+    ):
         describe(Setting(StudyConfig(problem=Component(use="branin")), home))
 
 
