@@ -79,6 +79,17 @@ class Objective:
         """+1 when the figure is maximised, -1 when it is minimised."""
         return 1.0 if self.direction == "maximise" else -1.0
 
+    def oriented(self, signal: str, figure: float) -> float:
+        """A measured figure as a value, of which more is better.
+
+        Args:
+            signal: Its name. The objective's own figure has the objective's direction; another one is turned around by a leading minus.
+            figure: As measured.
+        """
+        if signal.removeprefix("-") == self.signal:
+            return self.sign * figure
+        return -figure if signal.startswith("-") else figure
+
     def shown(self, value: float) -> float:
         """A value (maximised) as the figure that the user knows."""
         return self.sign * value

@@ -57,3 +57,10 @@ def test_an_objective_refuses(arguments, message: str):
     with pytest.raises(ConfigError) as caught:
         Objective(**arguments)
     assert str(caught.value) == message
+
+
+def test_a_figure_is_turned_so_that_more_is_better():
+    """The objective's own figure by its direction, whatever its sign; others by a leading minus alone."""
+    loss = Objective("val_loss", "minimise", "none")
+    assert [loss.oriented(signal, 2.0) for signal in ("val_loss", "-val_loss", "dass", "-train_loss")] == [-2.0, -2.0, 2.0, -2.0]
+    assert Objective().oriented("val_accuracy", 70.0) == 70.0

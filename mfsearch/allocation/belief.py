@@ -322,10 +322,9 @@ def _scored(state: State) -> list[Observation]:
     for rung in state.ladder.scores:
         if rung.role != "level":
             continue
-        sign = -1.0 if rung.signal.startswith("-") else 1.0
         column = rung.columns.index(rung.signal.removeprefix("-"))
         known = [(key, row[column]) for key, row in state.scores.get(rung.name, {}).items()]
-        values = [(key, sign * value) for key, value in known if value is not None]
+        values = [(key, state.objective.oriented(rung.signal, value)) for key, value in known if value is not None]
         first, others = values[:REFERENCE], sorted(values[REFERENCE:], key=lambda item: -item[1])[:_BEST_SCORED]
         for key, value in first + others:
             query = EvaluationQuery(state.architectures[key], rung.name)

@@ -94,8 +94,7 @@ def value_of(values: Mapping[str, float], signal: str, objective: Objective) -> 
             raise ValueError(
                 f"the signal {name!r} must be in [0, {top:g}] ({objective.unit}); got {figure}. Set the objective's unit"
             )
-        return objective.sign * figure
-    return -figure if signal.startswith("-") else figure
+    return objective.oriented(signal, figure)
 
 
 def ended(job: Job, measurement: Measurement, seconds: float) -> Observation:

@@ -39,12 +39,18 @@ class Told:
         scores: Names in `mfsearch.proxies.PROXIES`; of each the logarithm counts, less the teacher's.
 
     Raises:
-        ConfigError: If a score is unknown, or the space is none whose teachers are known.
+        ConfigError: If a score is unknown, the space is none whose teachers are known, or the teacher is of another one.
     """
 
     def __init__(self, live: LiveTask, channels: int, scores: Sequence[str] = ()) -> None:
         if live.space.name not in SPACES:
             raise ConfigError(f"meta-prediction needs a space of {', '.join(SPACES)}; got {live.space.name!r}.")
+        self._own = as_architecture(live.teacher_recipe)
+        if self._own.space != live.space.name:
+            raise ConfigError(
+                f"the teacher must be of the students' space {live.space.name!r} for its weights to fit them; got one of {self._own.space!r}. "
+                "Mend 'task: teacher:'."
+            )
         self.live, self.channels = live, channels
         self._space = SPACES[live.space.name]()  # of a part of a space, too, encodings are those of the whole
         self._rung = ZeroCost("scores", scores, live, seed=_SEED) if scores else None
@@ -56,18 +62,10 @@ class Told:
 
         Raises:
             DataError: If the teacher was not made, or has too many channels.
-            ConfigError: If it is no network of the students' space.
         """
-        recipe = self.live.teacher_recipe
-        own = as_architecture(recipe)
-        if own.space != self.live.space.name:
-            raise ConfigError(
-                f"the teacher must be of the students' space {self.live.space.name!r} for its weights to fit them; got one of {own.space!r}. "
-                "Mend 'task: teacher:'."
-            )
         accuracy = torch.tensor(self.live.teacher.val_accuracy / 100)
         scores = torch.zeros(1, len(self._rung.columns) if self._rung else 0)
-        return Support(Students(self._encoded([own]), relative(self._signature[None], self._signature), scores), accuracy)
+        return Support(Students(self._encoded([self._own]), relative(self._signature[None], self._signature), scores), accuracy)
 
     def students(self, architectures: Sequence[Architecture], context: Context) -> Students:
         """All of them, in order.

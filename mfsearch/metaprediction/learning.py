@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,10 +120,10 @@ def meta_train(
     optimiser = torch.optim.Adam([*weights.values(), *(rates.values() if recipe.adapt else ())], lr=recipe.learning_rate)
     draws = torch.Generator().manual_seed(recipe.seed)
 
-    def learned(episode: int, reached: float = math.nan) -> Learned:
+    def learned(episode: int) -> Learned:
         kept = {name: weight.detach().clone() for name, weight in weights.items()}
         steps = {name: rate.detach().clone() for name, rate in rates.items()} if recipe.adapt else None
-        return Learned(model, kept, steps, episode, reached)
+        return Learned(model, kept, steps, episode, math.nan)
 
     best: Learned | None = None
     for episode in range(1, recipe.episodes + 1):
@@ -140,7 +140,7 @@ def meta_train(
         optimiser.step()
         if validation and (episode % recipe.validate_every == 0 or episode == recipe.episodes):
             now = learned(episode)
-            now = learned(episode, float(np.mean([correlation(now, task) for task in validation])))
+            now = replace(now, validation=float(np.mean([correlation(now, task) for task in validation])))
             say(episode, float(total.detach()), now.validation)
             if best is None or now.validation > best.validation:
                 best = now

@@ -21,6 +21,7 @@ from mfsearch.fidelities.told import Told
 from mfsearch.metaprediction.learning import Learned, MetaTask, correlation, meta_train, rank_correlation
 from mfsearch.metaprediction.signature import noise
 from mfsearch.metaprediction.storage import About, write_predictor
+from mfsearch.networks.base import AbstractFeatureNetwork
 from mfsearch.tables.measured import Measured
 from mfsearch.tabulate.building import Order, build_table
 from mfsearch.tabulate.lessons import Lesson, MetaConfig, lessons
@@ -85,15 +86,17 @@ def meta_training(
     for number, (lesson, setting) in enumerate(zip(planned, settings, strict=True), start=1):
         say(f"Task {number} of {len(planned)}, {lesson.name}.")
         measured.append((setting, build_table(Order(setting, out / "tasks" / lesson.name, config.students, 0, jobs), say)))
-    channels = max(_channels(setting) for setting, _ in measured)
+    channels = max(_channels(setting, table) for setting, table in measured)
     lectures = [
         _lecture(lesson, setting, table, channels, config.scores)
         for lesson, (setting, table) in zip(planned, measured, strict=True)
     ]
     parts = {group: [one.task for one in lectures if one.lesson.group == group] for group in ("learn", "validate", "test")}
     found = meta_train(parts["learn"], config.learning, parts["validate"], lambda *seen: say(_progress(*seen)))
-    without = meta_train(parts["learn"], replace(config.learning, adapt=False), parts["validate"])
-    verdict = judge(found, without, lectures)
+    verdict = Verdict((), {})
+    if parts["test"]:
+        without = meta_train(parts["learn"], replace(config.learning, adapt=False), parts["validate"])
+        verdict = compare(found, without, lectures)
     first = parts["learn"][0].students
     space = config.base.space
     assert space is not None  # checked with the config
@@ -102,7 +105,7 @@ def meta_training(
     return out / PREDICTOR, verdict
 
 
-def judge(found: Learned, without: Learned, lectures: Sequence[Lecture]) -> Verdict:
+def compare(found: Learned, without: Learned, lectures: Sequence[Lecture]) -> Verdict:
     """The predictor, the same without the step on the teacher, every score, and the scores' least-squares combination.
 
     The combination is fitted on the tasks that are learned from, scores and accuracies standardised within each task.
@@ -156,18 +159,13 @@ def _target(setting: Setting) -> Distillation:
     return target
 
 
-def _channels(setting: Setting) -> int:
-    """Channels that teacher and students end in: no student is wider than its teacher's skeleton or its own widest."""
-    live = _target(setting).live
+def _channels(setting: Setting, table: Measured) -> int:
+    """Channels of the widest last map, of the teacher and of the students that were labelled."""
+    problem, live = load(setting), _target(setting).live
     picture = noise(live.task.input_shape)
-    network = live.teacher.outputs.network
-    assert network is not None
-    sizes = [len(network.eval().forward_features(picture)[-3][0])]
-    problem = load(setting)
-    for architecture in problem.space.sample(20, np.random.default_rng(0)):
-        student = live.network(architecture, 0)
-        sizes.append(len(student.eval().forward_features(picture)[-3][0]))  # type: ignore[operator]  # told refuses others
-    return max(sizes)
+    students = (live.network(problem.space.parse(key), 0) for key in table.architectures)
+    networks = (live.teacher.outputs.network, *students)
+    return max(len(one.eval().forward_features(picture)[-3][0]) for one in networks if isinstance(one, AbstractFeatureNetwork))
 
 
 def _standard(scores: dict[str, NDArray[np.float64]], names: Sequence[str]) -> NDArray[np.float64]:

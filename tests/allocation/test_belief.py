@@ -68,7 +68,9 @@ def test_of_many_scores_the_first_and_the_best_count_as_a_level(
     assert int(counted.sum()) == 200
     best = sorted((a.genotype.count("nor_conv_3x3") for a in many[100:]), reverse=True)[:100]
     values = belief.model.train_Y[counted][100:, 0]
-    assert len(values.unique()) == len(set(best))
+    levels, counts = values.unique(return_counts=True)
+    assert counts.tolist() == [best.count(convs) for convs in sorted(set(best))]
+    assert bool((levels.diff() > 0).all())
 
 
 def test_shown_is_in_the_users_unit_with_an_honest_interval(belief: Belief, members: list[Architecture]) -> None:

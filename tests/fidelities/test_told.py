@@ -85,7 +85,7 @@ def test_residual_networks_and_their_teachers(live: LiveTask, tmp_path: Path) ->
     torch.testing.assert_close(told.students([own], context(tmp_path)).signatures, told.support.itself.signatures)
     mixed = replace(live, space=ResNetSpace(), task=replace(live.task, network={"channels": 4}))
     with pytest.raises(ConfigError, match="the teacher must be of the students' space 'resnet'"):
-        _ = Told(mixed, 32).support
+        Told(mixed, 32)
 
 
 def test_what_cannot_be_told(live: LiveTask, tmp_path: Path) -> None:
