@@ -90,7 +90,7 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
             self._model = self._given.condition_on_observations(self.X_pending, believed)
         with torch.no_grad():
             self._projected = self._model.project(self.reference)
-            self._means = self._model.mean_variance(self.reference)[0]
+            self._means = self._model.mean_of(self.reference, self._projected)
             if self.realised is not None:
                 self._means = torch.where(torch.isnan(self.realised), self._means, self.realised)
 

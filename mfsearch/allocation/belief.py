@@ -124,7 +124,9 @@ class Belief:
         """Model inputs at a level of n architectures, or of those at some places of a list, n x (d+1)."""
         rows = self._encoded(architectures)
         rows = rows if among is None else rows[among]
-        return torch.from_numpy(np.c_[rows, np.full(len(rows), float(level))])
+        found = np.empty((len(rows), rows.shape[1] + 1))
+        found[:, :-1], found[:, -1] = rows, level
+        return torch.from_numpy(found)
 
     def mean_variance(self, architectures: Sequence[Architecture], level: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Posterior mean and variance of what is sought at a level, n each.

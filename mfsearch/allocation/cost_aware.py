@@ -9,7 +9,9 @@ be an insurance, and a last part of the budget that goes to the target alone.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,15 +182,14 @@ class CostAware(AbstractPolicy):
         free = state.free - spoken_for
         target = state.ladder.target.name
 
+        @functools.cache
+        def cost(place: int, level: int) -> float:
+            return state.cost(members[place], state.ladder.levels[level].name)
+
         def open(level: int, order: NDArray[np.intp], most: int, money: float) -> list[int]:
             rung = state.ladder.levels[level].name
-            found: list[int] = []
-            for i in order:
-                if (members[i].key, rung) not in taken and state.cost(members[i], rung) <= money:
-                    found.append(int(i))
-                    if len(found) == most:
-                        break
-            return found
+            there = (i for i in order.tolist() if (members[i].key, rung) not in taken and cost(i, level) <= money)
+            return list(islice(there, most))
 
         last = len(state.ladder.levels) - 1
         mean, _ = belief.mean_variance(members, last)
@@ -196,9 +197,10 @@ class CostAware(AbstractPolicy):
         at_target = open(last, by_mean, 60, free)
         new = [i for i in open(last, by_mean, 60, np.inf) if (members[i].key, target) not in state.excluded]
         if self._insured(state, chosen) and (first := new[:1]):
-            price = state.cost(members[first[0]], target)
+            price = cost(first[0], last)
             if price <= min(self.insurance_share * state.total, free):
-                return self._query(belief.improvement(members, first), members, first, last, state, "early look at the target")
+                gains = belief.improvement(members, first)
+                return self._query(gains, [price], members, first, last, state, "early look at the target")
         kept = 0.0
         if state.rule == "evaluated":
             if not at_target and any(o.query.rung == target and o.status is Status.OK for o in state.observations):
@@ -207,7 +209,10 @@ class CostAware(AbstractPolicy):
             ending = free <= self.reserve * state.total
             if at_target and (ending or free < 2 * kept):
                 gains = belief.improvement(members, at_target)
-                return self._query(gains, members, at_target, last, state, "the last part of the budget goes to the target")
+                prices = [cost(i, last) for i in at_target]
+                return self._query(
+                    gains, prices, members, at_target, last, state, "the last part of the budget goes to the target"
+                )
         by_promise = np.argsort(-belief.promise(members), kind="stable")
         reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
         likely = np.sort(by_promise[:_LIKELY])
@@ -222,7 +227,8 @@ class CostAware(AbstractPolicy):
             if not found:
                 continue
             gains = belief.gains(gradient, members, level, found)
-            query = self._query(gains, members, found, level, state, "most information about the optimum per second")
+            prices = [cost(i, level) for i in found]
+            query = self._query(gains, prices, members, found, level, state, "most information about the optimum per second")
             worth[rung.name] = float(query.why["gain_per_second"])  # type: ignore[arg-type]
             if best is None or worth[rung.name] > worth[best.rung]:
                 best = query
@@ -278,10 +284,16 @@ class CostAware(AbstractPolicy):
 
     @staticmethod
     def _query(
-        gains: NDArray[np.float64], members: list[Architecture], found: list[int], level: int, state: State, reason: str
+        gains: NDArray[np.float64],
+        prices: list[float],
+        members: list[Architecture],
+        found: list[int],
+        level: int,
+        state: State,
+        reason: str,
     ) -> EvaluationQuery:
         rung = state.ladder.levels[level].name
-        costs = np.array([max(state.cost(members[i], rung), 1e-9) for i in found])
+        costs = np.maximum(prices, 1e-9)
         place = int(np.argmax(gains / costs))
         if (members[found[place]].key, rung) in state.excluded:
             reason = f"once more, with another seed: {reason}"

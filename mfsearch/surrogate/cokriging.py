@@ -182,6 +182,10 @@ class CokrigingModel(Model):
         V: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, flat, lowest=lowest), upper=False)
         return V.reshape(len(V), *X.shape[:-1]).movedim(0, -2)
 
+    def mean_of(self, X: Tensor, V: Tensor) -> Tensor:
+        """Posterior mean at X: ... x q x (d+1) from its V: b x n x q, b x q."""
+        return self.parameters_of.prior_mean(X) + (V.transpose(-1, -2) @ self._whitened).squeeze(-1)
+
     def posterior(
         self,
         X: Tensor,
@@ -198,7 +202,7 @@ class CokrigingModel(Model):
             posterior_transform: Applied to the result.
         """
         V = self.project(X)
-        mean = self.parameters_of.prior_mean(X) + (V.transpose(-1, -2) @ self._whitened).squeeze(-1)
+        mean = self.mean_of(X, V)
         covariance = self.parameters_of.kernel.forward(X, X) - V.transpose(-1, -2) @ V
         if observation_noise is not False:
             extra = self._noise_at(X) if observation_noise is True else torch.as_tensor(observation_noise).squeeze(-1)
@@ -218,27 +222,28 @@ class CokrigingModel(Model):
         Chunked; takes tens of thousands of candidates. `lowest` has the kernel's k_0(train, chunk) of every CHUNK of X where
         the caller knows them.
         """
-        means, variances = [], []
-        for number, chunk in enumerate(torch.split(X, CHUNK)):
-            V = self.project(chunk, None if lowest is None else lowest[number])
-            means.append(self.parameters_of.prior_mean(chunk) + (V.transpose(-1, -2) @ self._whitened).squeeze(-1))
-            prior = self.parameters_of.kernel.variance(chunk)
-            variances.append((prior - V.square().sum(-2)).clamp_min(SMALLEST_VARIANCE).expand(means[-1].shape))
-        if not means:
+        if not len(X):
             empty = X.new_empty(*self.batch_shape, 0)
             return empty, empty
-        return torch.cat(means, -1), torch.cat(variances, -1)
+        learned, told = [], []  # what the data add to the mean, and take from the variance
+        for number, chunk in enumerate(torch.split(X, CHUNK)):
+            V = self.project(chunk, None if lowest is None else lowest[number])
+            learned.append((V.mT @ self._whitened).squeeze(-1))
+            told.append(V.square().sum(-2))
+        mean = self.parameters_of.prior_mean(X) + torch.cat(learned, -1)
+        variance = (self.parameters_of.kernel.variance(X) - torch.cat(told, -1)).clamp_min(SMALLEST_VARIANCE)
+        return mean, variance.expand(mean.shape)
 
     @torch.no_grad()
     def mean(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> Tensor:
         """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices. `lowest` as above."""
         weights = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)
         kernel, prior = self.parameters_of.kernel, self.parameters_of.prior_mean
-        means = []
+        learned = [X.new_empty(0)]
         for number, chunk in enumerate(torch.split(X, CHUNK)):
             covariance = kernel.forward(self.train_X, chunk, lowest=None if lowest is None else lowest[number])
-            means.append(prior(chunk) + (covariance.mT @ weights)[:, 0])
-        return torch.cat(means)
+            learned.append((covariance.mT @ weights)[:, 0])
+        return prior(X) + torch.cat(learned)
 
     def cross_covariance(self, A: Tensor, B: Tensor) -> Tensor:
         """Posterior covariance between A: ... x a x (d+1) and B: ... x b x (d+1), ... x a x b."""

@@ -21,8 +21,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from gpytorch.kernels import Kernel
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -129,6 +131,11 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
 
     def coupling(self) -> Tensor:
         """C, L x L: C[s, l] is how much of d_l is in f_s."""
+        if not (torch.is_grad_enabled() and self.rho.requires_grad):  # a prediction asks often
+            known = [[float(level == place) for place in range(self.levels)] for level in range(self.levels)]
+            for level, rho in enumerate(self.rho.tolist(), start=1):
+                known[level][:level] = [rho * entry for entry in known[level - 1][:level]]
+            return self.rho.new_tensor(known)
         unit = torch.eye(self.levels, dtype=self.rho.dtype, device=self.rho.device)
         rows = [unit[0]]
         for level in range(1, self.levels):
@@ -227,9 +234,10 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
             parts = parts if spread1 is None or spread2 is None else parts * spread1 * spread2
             return (shares * (parts + self.constants)).sum(-1)
         n, m = x1.shape[-2], x2.shape[-2]
+        highest1, highest2 = _highest(s1), _highest(s2)
         total: Tensor | None = None
         for level in range(self.levels):
-            rows, columns = _span(s1 >= level), _span(s2 >= level)
+            rows, columns = _span(highest1, level), _span(highest2, level)
             if rows.start == rows.stop or columns.start == columns.stop:
                 continue
             known = None if level else lowest
@@ -255,7 +263,13 @@ def _take(x: Tensor, columns: tuple[int, ...]) -> Tensor:
     return x[..., first : last + 1] if columns == tuple(range(first, last + 1)) else x[..., list(columns)]
 
 
-def _span(active: Tensor) -> slice:
-    """The smallest slice of the last axis that holds every active entry: nothing is computed for levels that do not meet."""
-    where = torch.nonzero(active.reshape(math.prod(active.shape[:-1]), active.shape[-1]).any(0))
+def _highest(levels: Tensor) -> NDArray[np.int64]:
+    """The highest level at each place of the last axis; levels: ... x n, n."""
+    found: NDArray[np.int64] = levels.reshape(math.prod(levels.shape[:-1]), levels.shape[-1]).cpu().numpy().max(0, initial=-1)
+    return found
+
+
+def _span(highest: NDArray[np.int64], level: int) -> slice:
+    """The smallest slice that holds every place of at least this level: nothing is computed for levels that do not meet."""
+    where = np.flatnonzero(highest >= level)
     return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)
