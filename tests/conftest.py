@@ -10,6 +10,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.mfkd_files import fill
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
 torch.set_num_threads(1)
 
@@ -30,3 +32,17 @@ def _start(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MFSEARCH_STORAGE", raising=False)
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of the reference data."""
+    if "MFSEARCH_DATA" not in os.environ:
+        pytest.skip("needs the reference data in MFSEARCH_DATA")
+    return Path(os.environ["MFSEARCH_DATA"])
+
+
+@pytest.fixture(scope="session")
+def mfkd_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with small tables like those of MF-KD's authors."""
+    return fill(tmp_path_factory.mktemp("home"))

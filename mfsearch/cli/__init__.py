@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "data": ("data", "data", "Import tables of measured architectures, list them, or say where they lie."),
     "table": ("table", "table", "Measure a table of one's own: every rung of a ladder on the same architectures."),
     "meta-train": ("meta_train", "meta_train", "Train a predictor of distilled accuracy on many small tasks."),
+    "reproduce": ("reproduce", "reproduce", "Repeat experiments of papers: from their authors' measurements, and live."),
     "config": ("config", "config", "Show presets, the schema of configs, or check one."),
 }
 

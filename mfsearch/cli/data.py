@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mfsearch.cli.output import json_option, note, write_json, write_table
-from mfsearch.errors import DataError
+from mfsearch.errors import ConfigError, DataError
 
 
 @click.group()
@@ -17,22 +17,32 @@ def data() -> None:
 
 
 @data.command("import")
-@click.argument("benchmark", type=click.Choice(["nasbench201"]))
+@click.argument("benchmark", type=click.Choice(["nasbench201", "mfkd-nst240", "mfkd-mobilenetv2"]))
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--proxies", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV", help="Scores of untrained networks.")
 @click.option("--proxies-dataset", default="cifar10", show_default=True, metavar="NAME", help="Dataset of those scores.")
-@click.option("--name", default="nasbench201", show_default=True, help="Name of the table; its problems begin with it.")
+@click.option("--name", help="Name of the table; its problems begin with it. Default: the benchmark's.")
 @json_option
-def import_table(benchmark: str, source: Path, proxies: Path | None, proxies_dataset: str, name: str, as_json: bool) -> None:
+def import_table(
+    benchmark: str, source: Path, proxies: Path | None, proxies_dataset: str, name: str | None, as_json: bool
+) -> None:
     """Import a benchmark from SOURCE.
 
     For nasbench201, SOURCE is a NATS-Bench folder (topology, 'simple' format), the official NAS-Bench-201 .pth file, or a CSV file
-    with columns like cifar10_test_e200. A table of the same name is replaced once the import has gone well.
+    with columns like cifar10_test_e200. For the measurements of MF-KD's authors (mfkd-...) it is a CSV file. A table of the same name
+    is replaced once the import has gone well.
     """
     from mfsearch.store.location import home
-    from mfsearch.tables.importing import import_nasbench201
+    from mfsearch.tables.importing import import_mfkd, import_nasbench201
 
-    about = import_nasbench201(home(), source, name, proxies, proxies_dataset)
+    if benchmark == "nasbench201":
+        name = name or benchmark
+        about = import_nasbench201(home(), source, name, proxies, proxies_dataset)
+    else:
+        if proxies is not None or name not in (None, benchmark):
+            raise ConfigError(f"--proxies and --name are for nasbench201; got one with {benchmark}. Leave it out.")
+        name = benchmark
+        about = import_mfkd(home(), benchmark, source)
     for missing in about.missing:
         note(f"Missing or damaged: {missing}")
     row = _row(home(), name)
@@ -44,7 +54,8 @@ def import_table(benchmark: str, source: Path, proxies: Path | None, proxies_dat
     )
     click.echo(f"Table: {row['path']}")
     click.echo(f"Problems: {', '.join(row['problems']) or 'none, for no dataset has validation accuracies'}")
-    click.echo(row["notes"])
+    if row["notes"]:
+        click.echo(row["notes"])
     if row["problems"]:
         click.echo(_next(row["problems"]))
 
@@ -81,7 +92,8 @@ def list_tables(as_json: bool) -> None:
             for row in rows
         ],
     )
-    click.echo(f"\n{rows[0]['notes']}")
+    for notes in dict.fromkeys(row["notes"] for row in rows if row["notes"]):
+        click.echo(f"\n{notes}")
 
 
 @data.command()
@@ -112,8 +124,11 @@ def _row(home: Path, name: str) -> dict[str, Any]:
     from dataclasses import asdict
 
     from mfsearch.problems.tabular import NOTES, problem_name, searchable
+    from mfsearch.tables.importing import MFKD
     from mfsearch.tables.table import read_about, table_path
 
     about = read_about(home, name)
-    problems = [problem_name(name, dataset) for dataset in searchable(about)]
-    return {"table": name, "path": str(table_path(home, name)), **asdict(about), "problems": problems, "notes": NOTES}
+    own = about.kind in MFKD  # a problem that is called like its table, and says of itself what its figures are
+    problems = [name] if own else [problem_name(name, dataset) for dataset in searchable(about)]
+    notes = "" if own else NOTES
+    return {"table": name, "path": str(table_path(home, name)), **asdict(about), "problems": problems, "notes": notes}

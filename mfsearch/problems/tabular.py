@@ -24,6 +24,7 @@ from mfsearch.problems.base import Oracle, Problem
 from mfsearch.records import Architecture, Objective
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.tables.about import About
+from mfsearch.tables.importing import IMPORTERS
 from mfsearch.tables.table import BenchmarkTable, read_about, read_table, table_names
 
 DEFAULT_SCORES: Final = ("flops", "params", "synflow", "nwot", "jacov", "grad_norm")
@@ -66,7 +67,9 @@ def found(home: Path) -> dict[str, Callable[..., Problem]]:
 
 
 def searchable(about: About) -> list[str]:
-    """Datasets of a table that can be searched, sorted; not those that are only what another one is searched with."""
+    """Datasets of a table of cells that can be searched, sorted; not those that are only what another one is searched with."""
+    if about.kind not in IMPORTERS:
+        return []
     names = {
         name.removesuffix(_VALID) if "test" in about.datasets.get(name.removesuffix(_VALID), {}) else name
         for name in about.datasets

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mfsearch.errors import DataError
 from mfsearch.tables.about import About
+from mfsearch.tables.mfkd_csv import read_mobilenetv2_csv, read_nst_csv
 from mfsearch.tables.nasbench201_csv import read_nasbench201_csv
 from mfsearch.tables.nasbench201_pth import read_nasbench201_pth
 from mfsearch.tables.nats_bench import read_nats_bench
@@ -18,6 +19,13 @@ IMPORTERS: dict[str, Callable[[Path], Iterator[Piece]]] = {
     "nats_bench": read_nats_bench,
     "pth": read_nasbench201_pth,
 }
+"""What reads NAS-Bench-201, by the kind that a table remembers."""
+
+MFKD: dict[str, Callable[[Path], Iterator[Piece]]] = {
+    "mfkd-nst240": read_nst_csv,
+    "mfkd-mobilenetv2": read_mobilenetv2_csv,
+}
+"""The measurements of MF-KD's authors: benchmark, table and kind have one name."""
 
 
 def kind_of(source: Path) -> str:
@@ -71,3 +79,17 @@ def _pieces(kind: str, source: Path, proxies: Path | None, proxies_dataset: str)
     known = set(piece.scores["architecture"].to_pylist())
     lacking = tuple((f"{proxies.name}: no row of its own", cell) for cell in measured if cell not in known)
     yield Piece(scores=piece.scores, missing=(*piece.missing, *lacking))
+
+
+def import_mfkd(home: Path, benchmark: str, source: Path) -> About:
+    """Import measurements of MF-KD's authors.
+
+    Args:
+        home: Folder that holds `tables/`.
+        benchmark: One of `MFKD`; the table is called the same.
+        source: CSV file, plain or gzipped.
+
+    Raises:
+        DataError: If nothing usable is in the source.
+    """
+    return write_table(home, benchmark, benchmark, source.name, MFKD[benchmark](source))

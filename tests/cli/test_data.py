@@ -82,7 +82,7 @@ def test_a_damaged_table_is_listed_as_such(call, own_home: Path):
         (["import", "nasbench201", "z.csv"], "Error: z.csv must have columns named <dataset>_<split>_e<epochs>"),
         (["import", "nasbench201", "a.csv", "--proxies", "no.csv"], "Error: no.csv must be a readable file; No such file"),
         (["import", "nasbench201", "a.csv", "--name", "A b"], "Error: a table's name must be lower-case letters"),
-        (["import", "nasbench101", "a.csv"], "'nasbench101' is not 'nasbench201'"),
+        (["import", "nasbench101", "a.csv"], "'nasbench101' is not one of 'nasbench201', 'mfkd-nst240', 'mfkd-mobilenetv2'"),
         (["path", "no"], "Error: a table must have been imported; got 'no', there are: none."),
     ],
 )
@@ -99,3 +99,17 @@ def test_presets_of_the_benchmark_run(call, own_home: Path, source: Path):
     done = call("run", "nasbench201-cifar100", "--budget", "1min", "--policy", "random")
     assert done.exit_code == 0, done.output
     assert NOTES in done.output
+
+
+def test_measurements_of_mfkd(call, own_home: Path, mfkd_home: Path):
+    done = call("data", "import", "mfkd-nst240", mfkd_home / "nst.csv")
+    assert done.exit_code == 0, done.output
+    assert (
+        done.stdout.splitlines()[0]
+        == "Imported 30 architectures from nst.csv: 90 final values, 180 on the way there, 0 kinds of scores."
+    )
+    assert "Problems: mfkd-nst240\n" in done.stdout and NOTES not in done.stdout
+    row = json.loads(call("data", "import", "mfkd-mobilenetv2", mfkd_home / "networks.csv", "--json").stdout.splitlines()[-1])
+    assert row["problems"] == ["mfkd-mobilenetv2"] and row["scores"] == {"stage0_channels": 12, "stage0_repeats": 12}
+    refused = call("data", "import", "mfkd-nst240", mfkd_home / "nst.csv", "--name", "other")
+    assert refused.exit_code == 2 and "--proxies and --name are for nasbench201; got one with mfkd-nst240" in refused.stderr

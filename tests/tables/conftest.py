@@ -1,10 +1,8 @@
-"""Small tables, and the reference data where it is there."""
+"""Small tables."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,14 +12,6 @@ from mfsearch.tables.table import RESULTS
 
 FIRST = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
 SECOND = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
-
-
-@pytest.fixture
-def data() -> Path:
-    """Folder of the reference data."""
-    if "MFSEARCH_DATA" not in os.environ:
-        pytest.skip("needs the reference data in MFSEARCH_DATA")
-    return Path(os.environ["MFSEARCH_DATA"])
 
 
 @pytest.fixture

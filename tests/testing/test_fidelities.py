@@ -16,6 +16,7 @@ from mfsearch.records import Architecture, Objective
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.tables.measured import Measured, MeasuredAbout, MeasuredRow, MeasuredRung, to_rows, write_measured
 from mfsearch.testing.fidelities import EvaluationContract, ScoreContract
+from tests.mfkd_files import fill
 
 SMALL = {"train": 64, "epochs": 3, "val": 100, "test": 100}
 """Settings that make the live problem a matter of a second an epoch; its rungs are otherwise as they ship."""
@@ -51,11 +52,24 @@ def table() -> Path:
     return path
 
 
+def mfkd() -> Path:
+    """A home with small tables like those of MF-KD's authors."""
+    home = Path(FILES.name) / "mfkd"
+    if not home.exists():
+        home.mkdir()
+        fill(home)
+    return home
+
+
 def problem(name: str, home: Path) -> Problem:
     if name == "cifar10":
         return PROBLEMS[name](home, data=pictures(), size="small")
     if name == "measured":
         return PROBLEMS[name](path=table(), make_space=lambda component: NASBench201Space())
+    if name == "mfkd-nst240":
+        return PROBLEMS[name](mfkd(), rungs=["nst1", "nst3", "e12", "e200"])
+    if name == "mfkd-mobilenetv2":
+        return PROBLEMS[name](mfkd(), rungs=["nokd27", "nst3", "full"])
     return PROBLEMS[name](home, **(SMALL if name == "digits" else {}))
 
 

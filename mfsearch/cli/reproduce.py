@@ -1,0 +1,53 @@
+"""`mfsearch reproduce`: experiments of papers, again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mfsearch.cli.output import json_option, write_json
+from mfsearch.errors import MissingExtraError
+
+
+@click.group()
+def reproduce() -> None:
+    """Repeat experiments of papers: from their authors' measurements, and live."""
+
+
+@reproduce.group()
+def mfkd() -> None:
+    """MF-KD (Trofimov et al., 2020): cheap fidelities by distillation, co-kriging, and a schedule."""
+
+
+@mfkd.command()
+@click.option("--table", default="nasbench201", show_default=True, help="Imported table with the plain runs of the cells.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the tables and figures as files.")
+@json_option
+def correlation(table: str, seed: int, out: Path | None, as_json: bool) -> None:
+    """How well NST runs, and training on parts of the data, rank whole trainings.
+
+    Needs the authors' measurements: mfsearch data import mfkd-nst240 SOURCE, mfsearch data import mfkd-mobilenetv2 SOURCE, and for the
+    first the benchmark itself: mfsearch data import nasbench201 SOURCE.
+    """
+    from mfsearch.reproduce.correlation import correlations, to_markdown
+    from mfsearch.store.location import home
+
+    found = correlations(home(), table, seed)
+    lines = {name: [line.to_json() for line in own] for name, own in found.items()}
+    if out is not None:
+        try:
+            from mfsearch.reproduce.figures import draw_correlations
+        except ImportError as error:
+            raise MissingExtraError("matplotlib", "bench", "mfsearch reproduce --out") from error
+        from mfsearch.report.files import make_folder
+
+        folder = make_folder(out)
+        (folder / "correlation.md").write_text(to_markdown(found), encoding="utf-8")
+        (folder / "correlation.json").write_text(json.dumps(lines, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        draw_correlations(folder, found)
+    click.echo(to_markdown(found), nl=False)
+    if as_json:
+        write_json(lines)

@@ -1,0 +1,207 @@
+"""Problems made of what MF-KD's authors measured (Trofimov et al., 2020): cells distilled with NST, and networks on parts of the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mfsearch.errors import ConfigError, DataError
+from mfsearch.fidelities.ladder import FidelityLadder
+from mfsearch.fidelities.tabular import TabularEvaluation
+from mfsearch.problems.base import Oracle, Problem
+from mfsearch.records import Architecture, Objective
+from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.spaces.subset import SubsetSpace
+from mfsearch.spaces.table import TableSpace
+from mfsearch.tables.mfkd_csv import DATASET, EPOCHS
+from mfsearch.tables.table import BenchmarkTable, read_table, table_names
+
+SHORT, LONG = 12, 200
+NST_RATIO: Final = 1.5
+"""What an epoch of NST costs in plain epochs, by MF-KD's authors."""
+
+_Split = Literal["val", "test"]
+
+
+@dataclass(frozen=True)
+class _LookUp:
+    """A column as a function of architectures, which can be sent to another process; NaN where the table has no figure."""
+
+    column: Mapping[str, float]
+
+    def __call__(self, architecture: Architecture) -> float:
+        return self.column.get(architecture.key, math.nan)
+
+
+def nst240(
+    home: Path,
+    rungs: Sequence[str] = ("nst1", "nst3", "nst12", "e12", "e200"),
+    signal: Literal["train", "val"] = "train",
+    seconds: Literal["table", "own"] = "table",
+    table: str = "nasbench201",
+) -> Problem:
+    """Cells of NAS-Bench-201 with NST runs on CIFAR-100, and the benchmark's plain runs above them.
+
+    The target is validation accuracy after 200 plain epochs; test accuracy is that of the same runs. Cells without validation
+    accuracy of their NST runs are left out; of cells that compute the same function the first counts. The NST runs' seconds are
+    another GPU's than the benchmark's: unless `seconds` says otherwise they are charged 1.5 of the benchmark's seconds an epoch. The
+    teacher is not charged, in the authors' way.
+
+    Args:
+        home: Folder that holds `tables/`.
+        rungs: Cheapest first, the target last: `nst1` to `nst12` (epochs of NST), `e12` and `e200` (plain).
+        signal: Which accuracy is the value of an NST rung. Train accuracy ranks better after few epochs.
+        seconds: `table`: as above. `own`: what the NST runs took on their own GPU.
+        table: Imported table of NAS-Bench-201.
+
+    Raises:
+        DataError: If one of the two tables was not imported, or has nothing in common with the other.
+        ConfigError: If a rung, signal or `seconds` is none.
+    """
+    if signal not in ("train", "val") or seconds not in ("table", "own"):
+        raise ConfigError(f"signal must be train or val, and seconds table or own; got {signal!r} and {seconds!r}. Mend them.")
+    nst, plain = _imported(home, "mfkd-nst240", curves=True).results, _imported(home, table, "nasbench201").results
+    schedule = int(pc.max(nst["schedule"]).as_py())
+    epochs = {f"nst{n}": n for n in range(1, schedule + 1)}
+    known = [*epochs, f"e{SHORT}", f"e{LONG}"]
+    if not rungs or list(rungs) != [name for name in known if name in rungs] or rungs[-1] not in (f"e{SHORT}", f"e{LONG}"):
+        raise ConfigError(
+            f"rungs must be some of {known[0]} to {', '.join(known[-3:])}, cheapest first, a plain one last; got {', '.join(rungs) or 'none'}. "
+            "Mend them."
+        )
+    price = _column(plain, DATASET, "val", SHORT, SHORT)[1]
+    columns: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    for name in rungs:
+        if name in epochs:
+            values, own = _column(nst, DATASET, signal, schedule, epochs[name])
+            charged = {cell: NST_RATIO * epochs[name] / SHORT * s for cell, s in price.items()}
+            columns[name] = values, own if seconds == "own" else charged
+        else:
+            columns[name] = _column(plain, DATASET, "val", int(name[1:]), int(name[1:]))
+    searchable = _column(nst, DATASET, "val", schedule, schedule)
+    cells = [
+        cell
+        for cell in searchable[0]
+        if cell in searchable[1] and all(cell in values and cell in took for values, took in columns.values())
+    ]
+    if not cells:
+        raise DataError(
+            "NST runs and plain runs must be of the same cells; none is in both tables. Import both from their sources."
+        )
+    whole = NASBench201Space(cells)
+    space = SubsetSpace(whole, [a.key for a in whole.enumerate()])
+    classes = [a.key for a in space.enumerate()]
+    target = int(rungs[-1][1:])
+    signals = {name: "train_accuracy" if name in epochs and signal == "train" else "val_accuracy" for name in rungs}
+    resources = {name: NST_RATIO * epochs[name] if name in epochs else float(name[1:]) for name in rungs}
+    return _problem(
+        "mfkd-nst240",
+        space,
+        [TabularEvaluation(name, *columns[name], signals[name], resources[name]) for name in rungs],
+        {cell: columns[rungs[-1]][0][cell] for cell in classes},
+        _column(plain, DATASET, "test", target, target)[0],
+        f"{len(cells)} cells of NAS-Bench-201 in {len(classes)} classes with NST runs on CIFAR-100 by MF-KD's authors, plain runs of table "
+        f"{table!r}; a class has the figures of its first cell. Seconds of NST "
+        f"are {'those of their own GPU' if seconds == 'own' else f'{NST_RATIO} of those of the table an epoch'}; no teacher is charged. "
+        "One NST run a cell; plain values are means over seeds charged as one run. GPU-hours are the benchmark's own.",
+    )
+
+
+def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "full"), target: _Split = "val") -> Problem:
+    """100 MobileNetV2-like networks on CIFAR-100: trained for 100 epochs on parts of the training set, by ten methods.
+
+    Inputs are channels and repeats of every stage. The target is accuracy of plain training on all data.
+
+    Args:
+        home: Folder that holds `tables/`.
+        rungs: Cheapest first, the target `full` last: method and divisor, such as `kd27` (distilled, a 27th part) or `nokd9`.
+        target: Which accuracy is searched, on every rung: `val`; `test` only to repeat what others did.
+
+    Raises:
+        DataError: If the table was not imported, or lacks what is needed.
+        ConfigError: If a rung or the target is none.
+    """
+    results = _imported(home, "mfkd-mobilenetv2")
+    names = {name: name.removeprefix(f"{DATASET}-") for name in pc.unique(results.results["dataset"]).to_pylist()}
+    known = {name.replace("-", "") if name != "nokd-1" else "full": dataset for dataset, name in names.items()}
+    if "full" not in known:
+        raise DataError(
+            "the benchmark must have plain training on all data (nokd, divisor 1); it has none. Import it from its source."
+        )
+    if target not in ("val", "test"):
+        raise ConfigError(f"target must be val or test; got {target!r}. Mend it.")
+    if not rungs or len(set(rungs)) < len(rungs) or not set(rungs) <= set(known) or rungs[-1] != "full":
+        raise ConfigError(
+            f"rungs must be some of {', '.join(sorted(known))}, 'full' last; got {', '.join(rungs) or 'none'}. Mend them."
+        )
+    columns = {name: _column(results.results, known[name], target, EPOCHS, EPOCHS) for name in rungs}
+    scores = results.scores
+    figures = np.stack([scores[name].to_numpy() for name in scores.column_names[2:]], axis=1)
+    rows = {
+        name: row
+        for name, row in zip(scores["architecture"].to_pylist(), figures.tolist(), strict=True)
+        if all(name in values and name in took for values, took in columns.values())
+    }
+    share = {name: 1.0 if name == "full" else 1.0 / int("".join(filter(str.isdigit, name))) for name in rungs}
+    return _problem(
+        "mfkd-mobilenetv2",
+        TableSpace("mobilenetv2", rows),
+        [TabularEvaluation(name, *columns[name], f"{target}_accuracy", EPOCHS * share[name]) for name in rungs],
+        {name: columns["full"][0][name] for name in rows},
+        _column(results.results, known["full"], "test", EPOCHS, EPOCHS)[0],
+        f"{len(rows)} MobileNetV2-like networks on CIFAR-100, measured by MF-KD's authors, one run each. What is searched is {target} accuracy"
+        f"{' (as a search must not; to repeat what others did)' if target == 'test' else ''}. Seconds are theirs.",
+    )
+
+
+def _imported(home: Path, name: str, benchmark: str | None = None, curves: bool = False) -> BenchmarkTable:
+    """A table that must be there.
+
+    Raises:
+        DataError: If it is not; the message says what to type.
+    """
+    if name not in table_names(home):
+        raise DataError(
+            f"this problem needs table {name!r}, which was not imported. Run: mfsearch data import {benchmark or name} SOURCE"
+            f"{f' --name {name}' if benchmark not in (None, name) else ''}."
+        )
+    return read_table(home, name, curves)
+
+
+def _column(results: pa.Table, dataset: str, split: str, schedule: int, epoch: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Architecture -> accuracy, and -> seconds up to there."""
+    chosen = pc.and_(pc.equal(results["dataset"], dataset), pc.equal(results["split"], split))
+    chosen = pc.and_(chosen, pc.and_(pc.equal(results["schedule"], schedule), pc.equal(results["epoch"], epoch)))
+    rows = results.filter(chosen)
+    names = rows["architecture"].to_pylist()
+    accuracy, seconds = (zip(names, rows[name].to_pylist(), strict=True) for name in ("accuracy", "seconds"))
+    return {name: a for name, a in accuracy if a is not None}, {name: s for name, s in seconds if s is not None}
+
+
+def _problem(
+    name: str,
+    space: SubsetSpace | TableSpace,
+    ladder: Sequence[TabularEvaluation],
+    truth: Mapping[str, float],
+    test: Mapping[str, float],
+    description: str,
+) -> Problem:
+    oracle = Oracle(max(truth.values()), max(truth.values()) - min(truth.values()), _LookUp(truth), _LookUp(test))
+    objective = Objective(ladder[-1].signal, "maximise", "percent")
+    return Problem(
+        name,
+        space,
+        FidelityLadder(list(ladder)),
+        objective,
+        virtual=True,
+        recommend="predicted",
+        oracle=oracle,
+        description=description,
+    )

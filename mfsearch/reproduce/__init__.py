@@ -1,0 +1,1 @@
+"""Experiments of papers, again: from their authors' own measurements, and live."""
