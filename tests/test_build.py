@@ -80,7 +80,8 @@ def test_a_problem_of_a_table_needs_the_table(tables: Path, tmp_path: Path):
         build_problem(config, tmp_path / "empty")
     assert str(error.value) == (
         "problem must be one of digits, cifar10, measured, mfkd-nst240, mfkd-mobilenetv2, branin, currin, borehole, hartmann6; got "
-        "'nasbench201-cifar100'. Choose one of them. A problem of a benchmark needs its table; import one with: mfsearch data import nasbench201 SOURCE."
+        "'nasbench201-cifar100'. Choose one of them. A problem of a benchmark needs its table; import one with: mfsearch data import "
+        "nasbench201 SOURCE."
     )
     with pytest.raises(ConfigError, match="Did you mean 'nasbench201-cifar10'"):
         build_problem(load_config("nasbench201-cifar10", ["problem=nasbench201-cifar1"]), tables)
