@@ -47,13 +47,16 @@ def coefficients(x: Vector, y: Vector, weights: NDArray[np.float64]) -> dict[str
     Returns:
         By name, R each; NaN where a column does not vary among what was drawn.
     """
-    ranks = [_ranks(column, weights) for column in (x, y)]
-    signs = [np.sign(column[:, None] - column) for column in (x, y)]
-    same, first, second = (_pairs(weights, a * b) for a, b in ((*signs,), (signs[0],) * 2, (signs[1],) * 2))
+    u, v = (np.sign(column[:, None] - column) for column in (x, y))
+    same, first, second = (_pairs(weights, products) for products in (u * v, u * u, v * v))
     with np.errstate(invalid="ignore", divide="ignore"):
         kendall = same / np.sqrt(first * second)
     wide = [np.broadcast_to(column, weights.shape) for column in (x, y)]
-    return {"spearman": _pearson(*ranks, weights), "kendall": kendall, "pearson": _pearson(wide[0], wide[1], weights)}
+    return {
+        "spearman": _pearson(_ranks(x, weights), _ranks(y, weights), weights),
+        "kendall": kendall,
+        "pearson": _pearson(wide[0], wide[1], weights),
+    }
 
 
 def agreement(x: Vector, y: Vector, seed: int = 0) -> dict[str, Interval]:

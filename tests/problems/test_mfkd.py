@@ -24,6 +24,7 @@ def looked_up(problem: Problem, rung: str, architecture: Architecture) -> tuple[
     found = problem.ladder[rung]
     assert isinstance(found, AbstractEvaluation)
     measured = found.evaluate(architecture, CONTEXT)
+    assert measured.seconds is not None
     return measured.values[found.signal], measured.seconds
 
 
