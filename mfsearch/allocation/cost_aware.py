@@ -206,8 +206,9 @@ class CostAware(AbstractPolicy):
             if not at_target and any(o.query.rung == target and o.status is Status.OK for o in state.observations):
                 return None  # what the lower levels could still tell would not change which trained architecture is the best
             kept = state.p95(members[at_target[0]], target) if at_target else 0.0
+            cheapest = state.p95(members[at_target[0]], state.ladder.evaluations[0].name) if at_target else 0.0
             ending = free <= self.reserve * state.total
-            if at_target and (ending or free < 2 * kept):
+            if at_target and (ending or free < kept + cheapest):
                 gains = belief.improvement(members, at_target)
                 prices = [cost(i, last) for i in at_target]
                 return self._query(

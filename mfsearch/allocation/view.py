@@ -24,6 +24,7 @@ class Views:
     def __call__(self, state: StudyState) -> State:
         """The state with its cost model, learned from what was measured."""
         ladder, costs = self._ladder, self._learn(state)
+        exact = {rung.name for rung in ladder.evaluations if rung.exact_cost}
         retries = int(state.settings["max_retries"])
         return State(
             space=self._space,
@@ -37,7 +38,7 @@ class Views:
             free=state.ledger.free,
             total=state.ledger.total,
             cost=lambda a, rung: costs.mean(rung, ladder[rung].expected_cost(a)),
-            p95=lambda a, rung: costs.p95(rung, ladder[rung].expected_cost(a)),
+            p95=lambda a, rung: (costs.mean if rung in exact else costs.p95)(rung, ladder[rung].expected_cost(a)),
             excluded=state.excluded(retries),
             repeatable=state.repeatable({rung.name: rung.seeds for rung in ladder.evaluations}, retries),
             memory=state.memory,

@@ -134,6 +134,8 @@ class AbstractEvaluation(AbstractFidelity):
     role: Literal["input", "level"] = "level"
     deterministic: bool = False
     """Whether a second evaluation would give the same value, and this value is what is sought: a row of a table."""
+    exact_cost: bool = False
+    """Whether an evaluation takes just what `expected_cost` says: nothing is reserved beyond it before the first one is seen."""
     seeds: int = 1
     """How often one architecture may be evaluated, each time with another seed: more than once where good architectures differ
     by little more than their seeds do."""

@@ -41,7 +41,7 @@ class FunctionFidelity(AbstractEvaluation):
     ) -> None:
         self.name = name
         self.signal = signal
-        self.simulated = simulated
+        self.simulated = self.exact_cost = simulated
         self.noise = noise
         self._function = function
         self._cost = _checked(cost, name)

@@ -109,6 +109,7 @@ class TabularEvaluation(AbstractEvaluation):
     """
 
     deterministic = True
+    exact_cost = True
 
     def __init__(
         self,

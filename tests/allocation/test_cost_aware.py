@@ -239,3 +239,14 @@ def test_a_score_that_is_a_level_is_bought_for_the_pool_and_never_evaluated(
     assert answer.architecture.genotype.count("nor_conv_3x3") >= 5
     assert len(study.state.scores["proxies"]) > 100
     assert {o.query.rung for o in study.state.observations} == {"low", "full"}
+
+
+@pytest.mark.parametrize(("free", "ends"), [(15.0, False), (11.5, False), (10.5, True)])
+def test_the_end_begins_where_only_the_last_run_is_left(
+    make: Callable[..., State], members: list[Architecture], free: float, ends: bool
+) -> None:
+    """A full run costs 10 seconds, a low one 1: while one of each is affordable, a low one may still come first."""
+    state = warm(make, members, low=12)
+    state = replace(state, rule="evaluated", free=free, total=1000.0, p95=state.cost)
+    (query,) = CostAware(insurance=0, reserve=0.0).propose(state, 1, RNG(0)).queries
+    assert (query.why["reason"] == "the last part of the budget goes to the target") is ends

@@ -40,3 +40,20 @@ def test_costs_are_learned_from_what_was_measured() -> None:
     assert after.p95(a, "full") >= after.cost(a, "full")
     assert (after.total, after.free, after.rule) == (60.0, study.ledger.free, "evaluated")
     assert len(after.excluded) == len(study.state.observations)
+
+
+def test_nothing_is_reserved_beyond_a_cost_that_is_exact() -> None:
+    known, unknown = Slow(), Slow()
+    known.name, known.exact_cost = "known", True
+    study = Study(
+        SPACE,
+        [known, unknown],
+        60.0,
+        objective=Objective("value", unit="none"),
+        policy=RandomSearch(),
+        executor=VirtualExecutor(),
+    )
+    seen = view(study.state, study.space, study.ladder)
+    a = SPACE.sample(1, np.random.default_rng(0))[0]
+    assert seen.p95(a, "known") == seen.cost(a, "known") == 2.0
+    assert seen.p95(a, "full") > 3.0
