@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.records import Architecture, Objective, Recommendation, Task
 from mfsearch.spaces.base import AbstractSearchSpace
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """A column of a table as a function of architectures, which can be sent to another process; NaN where there is no figure."""
+
+    column: Mapping[str, float]
+
+    def __call__(self, architecture: Architecture) -> float:
+        """The figure of an architecture's key."""
+        return self.column.get(architecture.key, math.nan)
 
 
 @dataclass(frozen=True)

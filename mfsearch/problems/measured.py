@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Final
@@ -18,8 +17,7 @@ from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import AbstractFidelity
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularEvaluation, TabularResource, TabularScores
-from mfsearch.problems.base import Oracle, Problem
-from mfsearch.records import Architecture
+from mfsearch.problems.base import LookUp, Oracle, Problem
 from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.subset import SubsetSpace
 from mfsearch.tables.measured import Measured, MeasuredAbout, MeasuredRung, read_measured
@@ -28,16 +26,6 @@ MakeSpace = Callable[[Component], AbstractSearchSpace]
 
 TEST: Final = "test_accuracy"
 NOTES: Final = "Values are means over seeds, charged as all of them; costs are the table's, simulated."
-
-
-@dataclass(frozen=True)
-class _LookUp:
-    """A column as a function of architectures, which can be sent to another process; NaN where the table has no figure."""
-
-    column: Mapping[str, float]
-
-    def __call__(self, architecture: Architecture) -> float:
-        return self.column.get(architecture.key, math.nan)
 
 
 def measured(
@@ -87,7 +75,7 @@ def measured(
     truth = {key: levels[chosen[-1].name][0][key] for key in keys}
     test = {key: fmean(figures) for key, figures in table.figures(chosen[-1].name, TEST).items()}
     best = (max if about.objective.direction == "maximise" else min)(truth.values())
-    oracle = Oracle(best, max(truth.values()) - min(truth.values()), _LookUp(truth), _LookUp(test) if test else None)
+    oracle = Oracle(best, max(truth.values()) - min(truth.values()), LookUp(truth), LookUp(test) if test else None)
     return Problem(
         name=name,
         space=SubsetSpace(make_space(Component.model_validate(about.config["space"])), keys),

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularEvaluation
-from mfsearch.problems.base import Oracle, Problem
-from mfsearch.records import Architecture, Objective
+from mfsearch.problems.base import LookUp, Oracle, Problem
+from mfsearch.records import Objective
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.spaces.subset import SubsetSpace
 from mfsearch.spaces.table import TableSpace
 from mfsearch.tables.mfkd_csv import DATASET, EPOCHS
-from mfsearch.tables.table import BenchmarkTable, read_table, table_names
+from mfsearch.tables.table import BenchmarkTable, column, read_table, table_names
 
 SHORT, LONG = 12, 200
 NST_RATIO: Final = 1.5
 """What an epoch of NST costs in plain epochs, by MF-KD's authors."""
 
 _Split = Literal["val", "test"]
-
-
-@dataclass(frozen=True)
-class _LookUp:
-    """A column as a function of architectures, which can be sent to another process; NaN where the table has no figure."""
-
-    column: Mapping[str, float]
-
-    def __call__(self, architecture: Architecture) -> float:
-        return self.column.get(architecture.key, math.nan)
 
 
 def nst240(
@@ -76,16 +63,16 @@ def nst240(
             f"rungs must be some of {known[0]} to {', '.join(known[-3:])}, cheapest first, a plain one last; got {', '.join(rungs) or 'none'}. "
             "Mend them."
         )
-    price = _column(plain, DATASET, "val", SHORT, SHORT)[1]
+    price = column(plain, DATASET, "val", SHORT)[1]
     columns: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
     for name in rungs:
         if name in epochs:
-            values, own = _column(nst, DATASET, signal, schedule, epochs[name])
+            values, own = column(nst, DATASET, signal, schedule, epochs[name])
             charged = {cell: NST_RATIO * epochs[name] / SHORT * s for cell, s in price.items()}
             columns[name] = values, own if seconds == "own" else charged
         else:
-            columns[name] = _column(plain, DATASET, "val", int(name[1:]), int(name[1:]))
-    searchable = _column(nst, DATASET, "val", schedule, schedule)
+            columns[name] = column(plain, DATASET, "val", int(name[1:]))
+    searchable = column(nst, DATASET, "val", schedule)
     cells = [
         cell
         for cell in searchable[0]
@@ -106,7 +93,7 @@ def nst240(
         space,
         [TabularEvaluation(name, *columns[name], signals[name], resources[name]) for name in rungs],
         {cell: columns[rungs[-1]][0][cell] for cell in classes},
-        _column(plain, DATASET, "test", target, target)[0],
+        column(plain, DATASET, "test", target)[0],
         f"{len(cells)} cells of NAS-Bench-201 in {len(classes)} classes with NST runs on CIFAR-100 by MF-KD's authors, plain runs of table "
         f"{table!r}; a class has the figures of its first cell. Seconds of NST "
         f"are {'those of their own GPU' if seconds == 'own' else f'{NST_RATIO} of those of the table an epoch'}; no teacher is charged. "
@@ -141,7 +128,7 @@ def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "fu
         raise ConfigError(
             f"rungs must be some of {', '.join(sorted(known))}, 'full' last; got {', '.join(rungs) or 'none'}. Mend them."
         )
-    columns = {name: _column(results.results, known[name], target, EPOCHS, EPOCHS) for name in rungs}
+    columns = {name: column(results.results, known[name], target, EPOCHS) for name in rungs}
     scores = results.scores
     figures = np.stack([scores[name].to_numpy() for name in scores.column_names[2:]], axis=1)
     rows = {
@@ -155,7 +142,7 @@ def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "fu
         TableSpace("mobilenetv2", rows),
         [TabularEvaluation(name, *columns[name], f"{target}_accuracy", EPOCHS * share[name]) for name in rungs],
         {name: columns["full"][0][name] for name in rows},
-        _column(results.results, known["full"], "test", EPOCHS, EPOCHS)[0],
+        column(results.results, known["full"], "test", EPOCHS)[0],
         f"{len(rows)} MobileNetV2-like networks on CIFAR-100, measured by MF-KD's authors, one run each. What is searched is {target} accuracy"
         f"{' (as a search must not; to repeat what others did)' if target == 'test' else ''}. Seconds are theirs.",
     )
@@ -175,16 +162,6 @@ def _imported(home: Path, name: str, benchmark: str | None = None, curves: bool 
     return read_table(home, name, curves)
 
 
-def _column(results: pa.Table, dataset: str, split: str, schedule: int, epoch: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Architecture -> accuracy, and -> seconds up to there."""
-    chosen = pc.and_(pc.equal(results["dataset"], dataset), pc.equal(results["split"], split))
-    chosen = pc.and_(chosen, pc.and_(pc.equal(results["schedule"], schedule), pc.equal(results["epoch"], epoch)))
-    rows = results.filter(chosen)
-    names = rows["architecture"].to_pylist()
-    accuracy, seconds = (zip(names, rows[name].to_pylist(), strict=True) for name in ("accuracy", "seconds"))
-    return {name: a for name, a in accuracy if a is not None}, {name: s for name, s in seconds if s is not None}
-
-
 def _problem(
     name: str,
     space: SubsetSpace | TableSpace,
@@ -193,7 +170,7 @@ def _problem(
     test: Mapping[str, float],
     description: str,
 ) -> Problem:
-    oracle = Oracle(max(truth.values()), max(truth.values()) - min(truth.values()), _LookUp(truth), _LookUp(test))
+    oracle = Oracle(max(truth.values()), max(truth.values()) - min(truth.values()), LookUp(truth), LookUp(test))
     objective = Objective(ladder[-1].signal, "maximise", "percent")
     return Problem(
         name,

@@ -6,9 +6,7 @@ training set and validated on the rest: the search of X looks at that, and its t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -20,12 +18,12 @@ from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import AbstractFidelity
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularEvaluation, TabularScores
-from mfsearch.problems.base import Oracle, Problem
-from mfsearch.records import Architecture, Objective
+from mfsearch.problems.base import LookUp, Oracle, Problem
+from mfsearch.records import Objective
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.tables.about import About
 from mfsearch.tables.importing import IMPORTERS
-from mfsearch.tables.table import BenchmarkTable, read_about, read_table, table_names
+from mfsearch.tables.table import BenchmarkTable, column, read_about, read_table, table_names
 
 DEFAULT_SCORES: Final = ("flops", "params", "synflow", "nwot", "jacov", "grad_norm")
 FREE: Final = ("flops", "params")
@@ -36,16 +34,6 @@ NOTES: Final = (
 SECONDS_PER_SCORE: Final = 0.2
 _VALID: Final = "-valid"
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class _LookUp:
-    """A column as a function of architectures, which can be sent to another process; NaN where the table has no figure."""
-
-    column: Mapping[str, float]
-
-    def __call__(self, architecture: Architecture) -> float:
-        return self.column.get(architecture.key, math.nan)
 
 
 def problem_name(table: str, dataset: str) -> str:
@@ -109,8 +97,7 @@ def tabular(
             f"dataset {dataset!r} of table {table!r} must have validation accuracies; it has none. Import a table that has."
         )
     rungs = _schedules(about, search, schedules)
-    finals = read.results.filter(pc.equal(read.results["dataset"], search))
-    columns = {n: _column(finals, "val", n) for n in rungs}
+    columns = {n: column(read.results, search, "val", n) for n in rungs}
     complete = set.intersection(*(set(values) & set(seconds) for values, seconds in columns.values()))
     cells = [cell for cell in _order(read.results) if cell in complete]
     if not cells:
@@ -120,7 +107,7 @@ def tabular(
         )
     space = NASBench201Space(cells)
     leader = {member.key: a.key for a in space.enumerate() for member in space.members(a)}
-    test = _column(read.results.filter(pc.equal(read.results["dataset"], dataset)), "test", rungs[-1])[0]
+    test = column(read.results, dataset, "test", rungs[-1])[0]
     ladder: list[AbstractFidelity] = []
     used, origin = _score_columns(read, dataset, proxies)
     if used:
@@ -129,7 +116,7 @@ def tabular(
     shared = {n: (_of_class(values, leader), _of_class(seconds, leader)) for n, (values, seconds) in columns.items()}
     ladder += [TabularEvaluation(f"e{n}", values, seconds, resource=float(n)) for n, (values, seconds) in shared.items()]
     target = [columns[rungs[-1]][0][cell] for cell in cells]  # of every row, also those that no class is represented by
-    truth, tested = _LookUp(shared[rungs[-1]][0]), _LookUp(_of_class(test, leader))
+    truth, tested = LookUp(shared[rungs[-1]][0]), LookUp(_of_class(test, leader))
     return Problem(
         name=problem_name(table, dataset),
         space=space,
@@ -181,16 +168,6 @@ def _order(results: pa.Table) -> list[str]:
     names, numbers = results["architecture"].to_pylist(), results["index"].to_pylist()
     number = dict(zip(reversed(names), reversed(numbers), strict=True))
     return sorted(dict.fromkeys(names), key=lambda cell: (number[cell] is None, number[cell] or 0))
-
-
-def _column(rows: pa.Table, split: str, schedule: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Cell -> accuracy, and cell -> training seconds, where the table has them."""
-    rows = rows.filter(pc.and_(pc.equal(rows["split"], split), pc.equal(rows["schedule"], schedule)))
-    cells = rows["architecture"].to_pylist()
-    return (
-        {cell: figure for cell, figure in zip(cells, rows["accuracy"].to_pylist(), strict=True) if figure is not None},
-        {cell: figure for cell, figure in zip(cells, rows["seconds"].to_pylist(), strict=True) if figure is not None},
-    )
 
 
 def _score_columns(read: BenchmarkTable, dataset: str, wanted: Sequence[str] | None) -> tuple[list[str], dict[str, str | None]]:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from mfsearch.errors import DataError
 from mfsearch.reproduce.agreement import Interval, agreement, gain, to_json
 from mfsearch.tables.mfkd_csv import DATASET, EPOCHS
-from mfsearch.tables.table import read_table, table_names
+from mfsearch.tables.table import column, read_table, table_names
 
 SHORT, LONG = 12, 200
 BEST: Final = 0.3
@@ -100,14 +100,14 @@ def of_cells(nst: pa.Table, plain: pa.Table, seed: int = 0) -> list[Line]:
     Raises:
         DataError: If there are no cells that both have.
     """
-    target = _column(plain, DATASET, "test", LONG, LONG)[0]
-    short = {split: _column(plain, DATASET, split, SHORT, SHORT) for split in ("val", "test")}
+    target = column(plain, DATASET, "test", LONG)[0]
+    short = {split: column(plain, DATASET, split, SHORT) for split in ("val", "test")}
     schedule = int(pc.max(nst["schedule"]).as_py())
-    lines = [_lines("plain", f"{SHORT} epochs", split, column, target, None, seed) for split, column in _of(short, nst).items()]
+    lines = [_lines("plain", f"{SHORT} epochs", split, figures, target, None, seed) for split, figures in _of(short, nst).items()]
     for epoch in range(1, schedule + 1):
         for split, other in SIGNALS.items():
-            column = _column(nst, DATASET, split, schedule, epoch)
-            lines.append(_lines("nst", _epochs(epoch), split, column, target, short[other][0], seed))
+            figures = column(nst, DATASET, split, schedule, epoch)
+            lines.append(_lines("nst", _epochs(epoch), split, figures, target, short[other][0], seed))
     found = [line for own in lines for line in own]
     if not found:
         raise DataError(
@@ -122,7 +122,7 @@ def of_networks(results: pa.Table, seed: int = 0) -> list[Line]:
     Raises:
         DataError: If plain training on all data is not there.
     """
-    target, _ = _column(results, f"{DATASET}-nokd-1", "test", EPOCHS, EPOCHS)
+    target, _ = column(results, f"{DATASET}-nokd-1", "test", EPOCHS)
     if not target:
         raise DataError(
             "the benchmark must have plain training on all data (nokd, divisor 1); it has none. Import it from its source."
@@ -133,23 +133,13 @@ def of_networks(results: pa.Table, seed: int = 0) -> list[Line]:
     )
     found = []
     for method, divisor in parts:
-        column = _column(results, f"{DATASET}-{method}-{divisor}", "val", EPOCHS, EPOCHS)
-        plain = _column(results, f"{DATASET}-nokd-{divisor}", "val", EPOCHS, EPOCHS)[0]
-        found += _lines(method, f"1/{divisor} of the data", "val", column, target, None if method == "nokd" else plain, seed)
+        figures = column(results, f"{DATASET}-{method}-{divisor}", "val", EPOCHS)
+        plain = column(results, f"{DATASET}-nokd-{divisor}", "val", EPOCHS)[0]
+        found += _lines(method, f"1/{divisor} of the data", "val", figures, target, None if method == "nokd" else plain, seed)
     return found
 
 
 Column = tuple[dict[str, float], dict[str, float]]
-
-
-def _column(results: pa.Table, dataset: str, split: str, schedule: int, epoch: int) -> Column:
-    """Architecture -> accuracy, and -> seconds up to there, where they are known."""
-    chosen = pc.and_(pc.equal(results["dataset"], dataset), pc.equal(results["split"], split))
-    chosen = pc.and_(chosen, pc.and_(pc.equal(results["schedule"], schedule), pc.equal(results["epoch"], epoch)))
-    rows = results.filter(chosen)
-    names = rows["architecture"].to_pylist()
-    accuracy = {name: a for name, a in zip(names, rows["accuracy"].to_pylist(), strict=True) if a is not None}
-    return accuracy, {name: s for name, s in zip(names, rows["seconds"].to_pylist(), strict=True) if s is not None}
 
 
 def _of(columns: Mapping[str, Column], nst: pa.Table) -> dict[str, Column]:
@@ -162,20 +152,20 @@ def _lines(
     source: str,
     part: str,
     signal: str,
-    column: Column,
+    figures: Column,
     target: Mapping[str, float],
     plain: Mapping[str, float] | None,
     seed: int,
 ) -> list[Line]:
     """Of all architectures, and of the best; none where there are too few."""
-    accuracy, seconds = column
+    accuracy, seconds = figures
     known = [name for name in accuracy if name in target and (plain is None or name in plain)]
     best = sorted(known, key=lambda name: -target[name])[: math.ceil(BEST * len(known))]
     found = []
     for group, names in (("all", known), ("best 30%", best)):
         if len(names) < _LEAST:
             continue
-        x, y = (np.array([figures[name] for name in names]) for figures in (accuracy, target))
+        x, y = (np.array([known_as[name] for name in names]) for known_as in (accuracy, target))
         other = None if plain is None else np.array([plain[name] for name in names])
         took = [seconds[name] for name in names if name in seconds]
         found.append(

@@ -197,6 +197,26 @@ def read_table(home: Path, name: str, curves: bool = False) -> BenchmarkTable:
     return BenchmarkTable(about, results, scores)
 
 
+def column(
+    results: pa.Table, dataset: str, split: str, schedule: int, epoch: int | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Architecture -> accuracy (percent), and -> training seconds up to there; what the table does not know is left out.
+
+    Args:
+        results: Rows in the schema `RESULTS`.
+        dataset: What was trained on.
+        split: `train`, `val`, `test` or `valtest`.
+        schedule: Epochs of the whole training.
+        epoch: The epoch measured; None for the last.
+    """
+    wanted = {"dataset": dataset, "split": split, "schedule": schedule, "epoch": schedule if epoch is None else epoch}
+    for name, value in wanted.items():
+        results = results.filter(pc.equal(results[name], value))
+    names = results["architecture"].to_pylist()
+    accuracy, seconds = (zip(names, results[name].to_pylist(), strict=True) for name in ("accuracy", "seconds"))
+    return {name: a for name, a in accuracy if a is not None}, {name: s for name, s in seconds if s is not None}
+
+
 def _buffered(pieces: Iterable[Piece], scores: list[pa.Table], missings: Missings) -> Iterator[pa.Table]:
     """The pieces' results, many at a time; scores and what is missing go aside."""
     held: list[pa.Table] = []

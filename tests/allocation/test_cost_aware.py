@@ -249,4 +249,5 @@ def test_the_end_begins_where_only_the_last_run_is_left(
     state = warm(make, members, low=12)
     state = replace(state, rule="evaluated", free=free, total=1000.0, p95=state.cost)
     (query,) = CostAware(insurance=0, reserve=0.0).propose(state, 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
     assert (query.why["reason"] == "the last part of the budget goes to the target") is ends

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+import pickle
 from dataclasses import fields
 
 import pytest
 
-from mfsearch.problems.base import Oracle
+from mfsearch.problems.base import LookUp, Oracle
 from mfsearch.records import Architecture
 from mfsearch.study import Study
 
@@ -26,3 +28,8 @@ def test_a_search_has_no_way_to_the_oracle():
     names = Study.__init__.__annotations__
     assert "oracle" not in names and "problem" not in names
     assert {field.name for field in fields(Oracle)} == {"optimum", "span", "truth", "test"}
+
+
+def test_a_column_is_looked_up_by_key_and_can_be_sent_to_a_process():
+    figures = pickle.loads(pickle.dumps(LookUp({"0": 5.0})))
+    assert figures(Architecture("toy", (0,), "0")) == 5.0 and math.isnan(figures(Architecture("toy", (1,), "1")))
