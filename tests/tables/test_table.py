@@ -165,14 +165,14 @@ def test_the_hash_is_of_the_content(tmp_path: Path, rows):
 
 
 def test_a_column_is_one_epoch_of_one_split(rows):
-    more = [
+    more: list[dict[str, Any]] = [
         {"schedule": 12, "epoch": 3, "accuracy": 20.0, "seconds": 8.0},
         {"split": "test", "accuracy": 61.0},
         {"dataset": "other", "accuracy": 1.0},
         {"architecture": B, "accuracy": None, "loss": 0.5},
         {"architecture": B, "split": "test", "accuracy": 50.0, "seconds": None},
     ]
-    table = rows(*({"architecture": A} | changes for changes in ({}, *more)))
+    table = rows(*({"architecture": A, **changes} for changes in ({}, *more)))
     assert column(table, "cifar10", "val", 12) == ({A: 60.0}, {A: 80.0, B: 80.0})
     assert column(table, "cifar10", "val", 12, 3) == ({A: 20.0}, {A: 8.0})
     assert column(table, "cifar10", "test", 12) == ({A: 61.0, B: 50.0}, {A: 80.0})
