@@ -103,3 +103,13 @@ def test_no_levels_at_all():
 def test_last_dim_is_batch_is_refused(blocks, draw, hyper):
     with pytest.raises(NotImplementedError, match="last_dim_is_batch"):
         hyper(blocks, 2).kernel.forward(draw(2, 2), draw(2, 2), last_dim_is_batch=True)
+
+
+def test_the_coupling_is_the_same_with_and_without_a_gradient():
+    kernel = CokrigingKernel(InputBlocks(numeric=(0,)), 4)
+    with torch.no_grad():
+        kernel.rho.copy_(torch.tensor([0.9, -1.3, 0.7]))
+        quick = kernel.coupling()
+    assert torch.equal(quick, kernel.coupling()) and kernel.coupling().requires_grad
+    expected = [[1, 0, 0, 0], [0.9, 1, 0, 0], [-1.17, -1.3, 1, 0], [-0.819, -0.91, 0.7, 1]]
+    torch.testing.assert_close(quick, torch.tensor(expected, dtype=torch.float64), rtol=1e-6, atol=1e-6)
