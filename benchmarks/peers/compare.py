@@ -85,8 +85,10 @@ def collect(folder: Path) -> dict[str, dict[str, Line]]:
         dataset = written.partition(":")[0].removeprefix(NATS)
         table = read(path / "runs.parquet")
         described = about(table)
-        for method, paid in read_curves(table, load_problem(written, home())).items():
+        curves = read_curves(table, load_problem(written, home()))
+        for method in described["methods"]:
             # A run whose budget paid for nothing has no row, and counts all the same.
+            paid = curves.get(method, {})
             runs = {run["seed"]: paid.get(run["seed"], NOTHING) for run in described["runs"] if run["method"] == method}
             budget = round(described["methods"][method]["budget_seconds"] / 3600)
             label = WITHOUT if method == OURS and ":" in written else method

@@ -116,8 +116,11 @@ def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "fu
         ConfigError: If a rung or the target is none.
     """
     results = _imported(home, "mfkd-mobilenetv2")
-    names = {name: name.removeprefix(f"{DATASET}-") for name in pc.unique(results.results["dataset"]).to_pylist()}
-    known = {name.replace("-", "") if name != "nokd-1" else "full": dataset for dataset, name in names.items()}
+    known, share = {}, {}  # rung -> dataset of the table, and the part of the training set
+    for dataset in pc.unique(results.results["dataset"]).to_pylist():
+        method, _, divisor = dataset.removeprefix(f"{DATASET}-").rpartition("-")
+        name = "full" if (method, divisor) == ("nokd", "1") else f"{method}{divisor}"
+        known[name], share[name] = dataset, 1.0 / int(divisor)
     if "full" not in known:
         raise DataError(
             "the benchmark must have plain training on all data (nokd, divisor 1); it has none. Import it from its source."
@@ -136,7 +139,6 @@ def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "fu
         for name, row in zip(scores["architecture"].to_pylist(), figures.tolist(), strict=True)
         if all(name in values and name in took for values, took in columns.values())
     }
-    share = {name: 1.0 if name == "full" else 1.0 / int("".join(filter(str.isdigit, name))) for name in rungs}
     return _problem(
         "mfkd-mobilenetv2",
         TableSpace("mobilenetv2", rows),
