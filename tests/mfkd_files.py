@@ -17,11 +17,10 @@ def fill(home: Path) -> Path:
     worth = rng.uniform(30, 70, len(cells))
     nst, plain = [], []
     for cell, value in zip(cells, worth, strict=True):
-        for epoch in (1, 2, 3):
-            noisy = np.clip(value + rng.normal(0, 12 / epoch, 3) - 20 + 5 * epoch, 0, 100)
+        for epoch in range(1, 13):
+            noisy = np.clip(value + rng.normal(0, 12 / epoch, 3) - 20 + 1.5 * epoch, 0, 100)
             nst.append([cell, epoch, *noisy, 5.0])
-        short = value + rng.normal(0, 8, 2)
-        plain.append([cell, 10.0, *short, value, value + rng.normal(0, 0.5)])
+        plain.append([cell, 10.0, *(value + rng.normal(0, 8, 2)), value, value + rng.normal(0, 0.5)])
     _write(home / "nst.csv", "arch,epoch,train_acc,x-valid_acc,x-test_acc,train_time_s", nst)
     _write(
         home / "plain.csv",
@@ -32,7 +31,8 @@ def fill(home: Path) -> Path:
     for number in range(12):
         stages, value = [8 + 4 * number, 1 + number % 3], 40 + 2.0 * number
         networks.append(["nokd", 1, value, value + 1, 1000, *stages])
-        for method, divisor, noise in (("nokd", 27, 8), ("nst", 27, 3), ("nst", 3, 1)):
+        short = [(method, divisor, noise) for method in ("nst", "kd") for divisor, noise in ((27, 3), (9, 2), (3, 1))]
+        for method, divisor, noise in [("nokd", 27, 8), *short]:
             accuracy = value - 10 + rng.normal(0, noise)
             networks.append([method, divisor, accuracy, accuracy, 1000 / divisor, *stages])
     _write(

@@ -1,10 +1,12 @@
-"""The default policy: the query that tells most about the target's optimum per device second.
+"""The default policy: the query that tells most about the target's optimum, on the rung where a device second buys most of it.
 
 Each step the surrogate is conditioned on everything known (on what runs, too), and the exact knowledge gradient of every
-promising (architecture, level) pair is divided by its expected cost; at a rung of several seeds that includes a second look
-at what was evaluated there. The pool of architectures grows by buying scores for the neighbours of the most promising ones.
-Two things guard against a ladder that misleads: a few early evaluations at the target, as soon as they are cheap enough to
-be an insurance, and a last part of the budget that goes to the target alone.
+promising (architecture, level) pair is computed; at a rung of several seeds that includes a second look at what was evaluated
+there. On each rung the one that gains most stands (in so far as prices are small against what is left of the budget), and gain
+per expected second decides between the rungs. The pool of
+architectures grows by buying scores for the neighbours of the most promising ones. Two things guard against a ladder that
+misleads: a few early evaluations at the target, as soon as they are cheap enough to be an insurance, and a last part of the
+budget that goes to the target alone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from mfsearch.errors import ConfigError
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
 _UNINFORMED, _INFORMED = 4, 2  # random evaluations to begin with, without trusted scores and with them
+_SMALL = 0.05  # of what is left of the budget: differences in price below that hardly count among candidates of one rung
 _LIKELY = 2000  # architectures that lower levels are considered for: the most promising at the target
 
 
@@ -218,29 +221,35 @@ class CostAware(AbstractPolicy):
         reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
         likely = np.sort(by_promise[:_LIKELY])
         gradient = belief.gradient(members, reference)
-        best: EvaluationQuery | None = None
-        worth: dict[str, float] = {}
+        found: list[EvaluationQuery] = []
+        unseen: dict[int, list[int]] = {}  # levels above the lowest without a run, and who could go there
         for level, rung in enumerate(state.ladder.levels):
             if rung.kind != "evaluation" or (level < last and belief.useless(level, self.useless)):
                 continue
             order = by_mean if level == last else likely[np.argsort(-belief.upper(members, level, likely), kind="stable")]
-            found = open(level, order, 60 if level == last else 400, free if level == last else free - kept)
-            if not found:
+            places = open(level, order, 60 if level == last else 400, free if level == last else free - kept)
+            if not places:
                 continue
-            gains = belief.gains(gradient, members, level, found)
-            prices = [cost(i, level) for i in found]
-            query = self._query(gains, prices, members, found, level, state, "most information about the optimum per second")
-            worth[rung.name] = float(query.why["gain_per_second"])  # type: ignore[arg-type]
-            if best is None or worth[rung.name] > worth[best.rung]:
-                best = query
-        if best is not None and best.rung != target and at_target and not self._at_target(state, chosen):
-            pair = self._pair(state, belief, gradient, members, at_target, free)
-            if pair is not None:
-                worth[target] = float(pair.why["gain_per_second"])  # type: ignore[arg-type]
-                best = pair if worth[target] > worth[best.rung] else best
-        if best is None:
+            gains = belief.gains(gradient, members, level, places)
+            prices = [cost(i, level) for i in places]
+            found.append(
+                self._query(gains, prices, members, places, level, state, "most information about the optimum per second")
+            )
+            if level and not self._runs(state, rung.name, chosen):
+                unseen[level] = places
+        if not found:
             return None
-        return EvaluationQuery(best.architecture, best.rung, why={**best.why, "gain_per_second_by_rung": dict(worth)})
+        worth: dict[str, Json] = {query.rung: _rate(query) for query in found}
+        leading = max(found, key=_rate).rung
+        for level, places in unseen.items():
+            money = free if level == last else free - kept
+            if state.ladder.levels[level].name == leading:
+                continue
+            if (pair := self._pair(state, belief, gradient, members, places, level, money)) is not None:
+                worth[pair.rung] = _rate(pair)
+                found.append(pair)
+        best = max(found, key=_rate)
+        return EvaluationQuery(best.architecture, best.rung, why={**best.why, "gain_per_second_by_rung": worth})
 
     @staticmethod
     def _pair(
@@ -249,38 +258,38 @@ class CostAware(AbstractPolicy):
         gradient: DiscreteKnowledgeGradient,
         members: list[Architecture],
         places: list[int],
+        level: int,
         free: float,
     ) -> EvaluationQuery | None:
-        """The first run at the target, judged together with a second one; of members at some places, best first.
+        """The first run at a level, judged together with a second one; of members at some places, best first.
 
         Alone it tells where the level lies and not which architecture is the best, so that no gain of its own ever pays for it.
         """
-        rung = state.ladder.target.name
-        first, last = members[places[0]], len(state.ladder.levels) - 1
+        rung = state.ladder.levels[level].name
+        first = members[places[0]]
         costs = np.array([state.cost(first, rung) + state.cost(members[i], rung) for i in places[1:]])
         open = np.flatnonzero(costs <= free)
         if not len(open):
             return None
-        gradient.set_X_pending(belief.inputs([first], last))
-        gains = belief.gains(gradient, members, last, [places[1 + i] for i in open])
+        gradient.set_X_pending(belief.inputs([first], level))
+        gains = belief.gains(gradient, members, level, [places[1 + i] for i in open])
         gradient.set_X_pending(None)
         place = int(np.argmax(gains / costs[open]))
         gain, cost = float(gains[place]), float(costs[open][place])
-        reason = "with a second run at the target it tells near-best architectures apart"
+        reason = "with a second run there it tells near-best architectures apart"
         return EvaluationQuery(first, rung, why={"reason": reason, "gain": gain, "cost": cost, "gain_per_second": gain / cost})
 
     @staticmethod
-    def _at_target(state: State, chosen: list[EvaluationQuery]) -> int:
-        """Number of evaluations at the target, those that run and are about to run with it."""
-        target = state.ladder.target.name
+    def _runs(state: State, rung: str, chosen: list[EvaluationQuery]) -> int:
+        """Number of evaluations at a rung, those that run and are about to run with it."""
         running = [q.rung for q in [*state.pending, *chosen]]
-        return sum(o.query.rung == target for o in state.observations if o.status is Status.OK) + running.count(target)
+        return sum(o.query.rung == rung for o in state.observations if o.status is Status.OK) + running.count(rung)
 
     def _insured(self, state: State, chosen: list[EvaluationQuery]) -> bool:
         """Whether the next early look at the target is due: they are spread over the first part of the budget."""
         if len(state.ladder.evaluations) < 2:
             return False
-        seen = self._at_target(state, chosen)
+        seen = self._runs(state, state.ladder.target.name, chosen)
         return seen < self.insurance and 1 - state.free / state.total >= 0.08 * (seen + 1)
 
     @staticmethod
@@ -293,9 +302,14 @@ class CostAware(AbstractPolicy):
         state: State,
         reason: str,
     ) -> EvaluationQuery:
+        """The candidate of a rung that gains most, where prices are small against what is left; most per second where they are not.
+
+        Gains of candidates of one rung do not add up, since there is one best architecture: divided by their prices, they would
+        lead to the smallest networks. Between rungs, seconds count.
+        """
         rung = state.ladder.levels[level].name
         costs = np.maximum(prices, 1e-9)
-        place = int(np.argmax(gains / costs))
+        place = int(np.argmax(gains / (costs + _SMALL * state.free)))
         if (members[found[place]].key, rung) in state.excluded:
             reason = f"once more, with another seed: {reason}"
         why: Mapping[str, Json] = {
@@ -305,6 +319,10 @@ class CostAware(AbstractPolicy):
             "gain_per_second": float(gains[place] / costs[place]),
         }
         return EvaluationQuery(members[found[place]], rung, why=why)
+
+
+def _rate(query: EvaluationQuery) -> float:
+    return float(query.why["gain_per_second"])  # type: ignore[arg-type]
 
 
 def _disappointed(state: State, done: list[Observation]) -> bool:

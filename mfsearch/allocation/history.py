@@ -48,14 +48,19 @@ class Runs:
         return not self.asked(architecture) and self._state.affordable(architecture, self.rung)
 
     def fresh(self, n: int, rng: np.random.Generator, taken: Container[str] = ()) -> list[Architecture]:
-        """Up to n different open architectures drawn at random, none with a key in `taken`."""
+        """Up to n different open architectures drawn at random, none with a key in `taken`.
+
+        Where few are left that draws do not hit, they are picked from the list of a space that has one.
+        """
         found: dict[str, Architecture] = {}
         for _ in range(_ROUNDS if n else 0):
             for a in self._state.space.sample(4 * n, rng):
                 if len(found) < n and a.key not in taken and self.open(a):
                     found[a.key] = a
             if len(found) == n:
-                break
+                return list(found.values())
+        left = [a for a in self._state.space.enumerate() or () if a.key not in found and a.key not in taken and self.open(a)]
+        found.update((left[i].key, left[i]) for i in rng.permutation(len(left))[: n - len(found)])
         return list(found.values())
 
 

@@ -51,3 +51,44 @@ def correlation(table: str, seed: int, out: Path | None, as_json: bool) -> None:
     click.echo(to_markdown(found), nl=False)
     if as_json:
         write_json(lines)
+
+
+@mfkd.command()
+@click.argument("what", type=click.Choice(["networks", "cells"]), nargs=-1)
+@click.option(
+    "--trials", "count", type=click.IntRange(min=1), help="Searches of every contender. Default: 100 networks, 50 cells."
+)
+@click.option("--first-seed", type=click.IntRange(min=0), default=1000, show_default=True, help="Seed of the first search.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Searches at a time, one thread each.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for all results.")
+@json_option
+def search(what: tuple[str, ...], count: int | None, first_seed: int, jobs: int, out: Path, as_json: bool) -> None:
+    """MF-KD's searches, and others, on its authors' measurements: of networks, of cells, or (without WHAT) of both.
+
+    networks: seconds until the best of 100 MobileNetV2-like networks is found, by two protocols. cells: seconds until the answer is
+    good, among the cells of NAS-Bench-201 that have NST runs. All costs are simulated. Go on with a stopped series by the
+    same command.
+
+    Needs the authors' measurements: mfsearch data import mfkd-nst240 SOURCE, mfsearch data import mfkd-mobilenetv2 SOURCE, and for
+    the first the benchmark itself: mfsearch data import nasbench201 SOURCE.
+    """
+    from mfsearch.cli.output import note
+    from mfsearch.report.files import make_folder
+    from mfsearch.reproduce import cells, networks
+    from mfsearch.reproduce.trials import run_trials
+    from mfsearch.store.location import home
+
+    folder, answers = make_folder(out), {}
+    parts = {"networks": (networks, 100), "cells": (cells, 50)}
+    for name in what or tuple(parts):
+        module, usual = parts[name]
+        seeds = range(first_seed, first_seed + (count or usual))
+        results = run_trials(module.trials(home(), seeds), module.trial, folder / f"{name}.jsonl", jobs, note)
+        lines = module.summarise(results)
+        text = module.to_markdown(lines)
+        answers[name] = [line.to_json() for line in lines]
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        (folder / f"{name}.json").write_text(json.dumps(answers[name], indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        click.echo(text, nl=False)
+    if as_json:
+        write_json(answers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,6 +69,12 @@ def gain(x: Vector, other: Vector, y: Vector, seed: int = 0) -> dict[str, Interv
     weights = resamples(len(x), seed)
     ours, theirs = (coefficients(column, y, weights) for column in (x, other))
     return {name: interval(ours[name] - theirs[name]) for name in COEFFICIENTS}
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Interval:
+    """Mean of first less second over n pairs, with its interval: pairs are drawn, not figures."""
+    differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    return interval(resamples(len(differences), seed) @ differences / len(differences))
 
 
 def interval(found: Vector) -> Interval:

@@ -152,7 +152,8 @@ class Prior:
     Starting points are those that did well on NAS-Bench-201 (two rungs, 6 scores, 6 choices), spread over other numbers of
     columns such that the typical distance stays what it is there. The variances above the lowest level are what 95% intervals
     needed there to hold 90 to 98% of the cells after 6 to 30 target runs; smaller ones trust a lower level too much. With an
-    outlook they are those of an average cell, and a sixth.
+    outlook they are those of an average cell, and a sixth. What lies between two levels there, more levels share: the lowest
+    of any ladder says as much of its target, before any data.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class Prior:
         self.names = [name for name, _ in parameters.named_parameters()]
         self.shapes = [parameter.shape for parameter in self.parameters]
         levels = parameters.kernel.levels
+        steps = max(1, levels - 1)
         if len(shared) != levels:
             raise DataError(f"'shared' must have one entry a level, {levels}; got {len(shared)}.")
         both = bool(blocks.scores or blocks.missing) and bool(blocks.numeric or blocks.categorical)
@@ -182,11 +184,11 @@ class Prior:
             structure, encoding = 0.5 * structure, (0.5 * encoding[0], encoding[1])
 
         def rising(lowest: float, above: float) -> Tensor:
-            return torch.tensor([lowest] + [above] * (levels - 1), dtype=torch.float64).log()
+            return torch.tensor([lowest] + [above / steps] * (levels - 1), dtype=torch.float64).log()
 
         same = [bool(shared[level] and shared[level - 1]) for level in range(1, levels)]
-        near = (0.5, 0.4) if saturating else (1.0, 0.4)
-        rho = torch.tensor([near if alike else (0.7, 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
+        near = (0.5 ** (1 / steps), 0.4) if saturating else (1.0, 0.4)
+        rho = torch.tensor([near if alike else (0.7 ** (1 / steps), 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
         noise = torch.tensor([0.05] * (levels - 1) + [0.06 if noisy else 0.02], dtype=torch.float64).log()
         table: dict[str, tuple[Tensor | float, Tensor | float]] = {
             "kernel.log_score_variance": (rising(*score), doubt),
@@ -201,7 +203,7 @@ class Prior:
             "kernel.log_outlook_lengthscale": (0.0, 0.5),
             "mean.constant": (0.0, 0.5),
             "mean.slope": (0.4, 0.2),
-            "mean.growth": (0.12 if saturating else 0.0, 0.06),
+            "mean.growth": (0.12 / steps if saturating else 0.0, 0.06 / steps),
             "noise.log_variance": (noise, 1.0),
         }
         self._mean, self._sd = (self._flat([table[name][part] for name in self.names]) for part in (0, 1))

@@ -201,14 +201,22 @@ def test_the_first_target_run_is_judged_with_a_second_one(make: Callable[..., St
     state = warm(make, members, low=12)
     belief = Belief(state)
     gradient = belief.gradient(members)
-    query = CostAware._pair(state, belief, gradient, members, list(range(30)), 1000.0)
+    query = CostAware._pair(state, belief, gradient, members, list(range(30)), 1, 1000.0)
     assert query is not None
     assert (query.architecture, query.rung) == (members[0], "full")
     assert query.why["cost"] == 20.0
     given = DiscreteKnowledgeGradient(belief.model, belief.inputs(members, 1), belief.inputs(members[:1], 1))
     assert query.why["gain"] == pytest.approx(belief.gains(given, members[1:30], 1).max())
     assert query.why["gain"] > belief.gains(belief.gradient(members), members[:1], 1)[0]
-    assert CostAware._pair(state, belief, gradient, members, list(range(30)), 15.0) is None  # no room for two
+    assert CostAware._pair(state, belief, gradient, members, list(range(30)), 1, 15.0) is None  # no room for two
+
+
+def test_prices_count_among_architectures_where_little_is_left(make: Callable[..., State], members: list[Architecture]) -> None:
+    gains, prices = np.array([0.3, 0.5, 0.4]), [1.0, 9.0, 2.0]
+    for free, best in ((1e6, 1), (100.0, 2), (1e-3, 0)):  # 5% of 100 s: 0.050, 0.036, 0.057 a second
+        query = CostAware._query(gains, prices, members, [3, 4, 5], 1, make(free=free, total=1e6), "")
+        assert query.architecture == members[3 + best]
+        assert query.why["gain_per_second"] == gains[best] / prices[best]  # between rungs, the price counts in full
 
 
 def test_a_small_budget_is_not_spent_on_random_evaluations(make: Callable[..., State], members: list[Architecture]) -> None:

@@ -46,8 +46,8 @@ def test_fresh_are_new_different_and_affordable(make: Callable[..., State], spac
     left = everything[100:110]  # of 6,466, ten are open
     excluded = frozenset((a.key, "low") for a in everything if a not in left)
     found = Runs(make(excluded=excluded), "low").fresh(20, RNG(0), taken={left[0].key})
-    assert found
-    assert {a.key for a in found} <= {a.key for a in left[1:]}
+    assert {a.key for a in found} == {a.key for a in left[1:]}
+    assert {a.key for a in Runs(make(excluded=excluded), "low").fresh(20, RNG(1))} == {a.key for a in left}
     assert len({a.key for a in Runs(make(), "low").fresh(200, RNG(0))}) == 200
     assert Runs(make(free=0.5), "low").fresh(3, RNG(0)) == []
     assert Runs(make(), "low").fresh(0, RNG(0)) == []

@@ -42,3 +42,15 @@ def test_the_problems_can_be_searched(call):
         done = call("run", name, "--budget", f"{budget}s", "--seed", "1", "--json")
         assert done.exit_code == 0, done.output
         assert 0 < json.loads(done.stdout.splitlines()[-1])["spent_seconds"] <= budget
+
+
+def test_search_leaves_lines_and_tables_and_goes_on(call):
+    done = call("reproduce", "mfkd", "search", "--trials", "1", "--first-seed", "2", "--jobs", "2", "--out", "here", "--json")
+    assert done.exit_code == 0, done.output
+    answers = json.loads(done.stdout.splitlines()[-1])
+    assert set(answers) == {"networks", "cells"}
+    assert answers["cells"] == json.loads(Path("here/cells.json").read_text())
+    assert Path("here/networks.md").read_text() in done.stdout
+    again = call("reproduce", "mfkd", "search", "networks", "--trials", "1", "--first-seed", "2", "--out", "here", "--json")
+    assert json.loads(again.stdout.splitlines()[-1]) == {"networks": answers["networks"]}
+    assert "16 of 16 trials are finished already" in again.stderr

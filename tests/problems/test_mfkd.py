@@ -87,10 +87,14 @@ def test_networks_have_the_figures_of_the_file(mfkd_home: Path):
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (nst240, {"rungs": []}, "rungs must be some of nst1 to nst3, e12, e200, cheapest first, a plain one last; got none"),
+        (nst240, {"rungs": []}, "rungs must be some of nst1 to nst12, e12, e200, cheapest first, a plain one last; got none"),
         (nst240, {"rungs": ["e12", "nst1"]}, "cheapest first, a plain one last; got e12, nst1"),
         (nst240, {"signal": "test"}, "signal must be train or val, and seconds table or own; got 'test' and 'table'"),
-        (mobilenetv2, {"rungs": ["nst27"]}, "rungs must be some of full, nokd27, nst27, nst3, 'full' last; got nst27"),
+        (
+            mobilenetv2,
+            {"rungs": ["nst27"]},
+            "rungs must be some of full, kd27, kd3, kd9, nokd27, nst27, nst3, nst9, 'full' last; got nst27",
+        ),
         (mobilenetv2, {"rungs": ["x9", "full"]}, "'full' last; got x9, full"),
         (mobilenetv2, {"target": "train"}, "target must be val or test; got 'train'"),
     ],

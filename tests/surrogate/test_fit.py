@@ -225,6 +225,16 @@ def test_accuracies_saturate_and_size_pays_with_longer_training(draw, blocks):
         assert gained.item() == pytest.approx(growth / 2, abs=1e-6)
 
 
+@pytest.mark.parametrize("saturating", [False, True])
+def test_the_lowest_of_any_number_of_levels_says_as_much_of_the_target(blocks, draw, saturating):
+    """More rungs in between are no reason to trust the lowest one less, or to expect more growth with size."""
+    nothing = TrainingData(*(torch.empty(0, columns, dtype=torch.float64) for columns in (blocks.width + 1, 1, 1)))
+    two, four = (fit_cokriging(nothing, blocks, levels, saturating=saturating) for levels in (2, 4))
+    assert four.correlation(0) == pytest.approx(two.correlation(0), abs=0.08 if saturating else 1e-9)
+    assert four.parameters_of.kernel.coupling()[-1, 0] == pytest.approx(float(two.parameters_of.kernel.coupling()[-1, 0]))
+    assert four.correlation(2) > four.correlation(1) > four.correlation(0)
+
+
 def test_the_outlook_is_the_lowest_level_alone_with_the_hyperparameters_of_all(blocks, draw):
     plain = replace(blocks, outlook=None)
     X, y = draw(40, 3, 3), torch.randn(40, 1, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
