@@ -106,7 +106,7 @@ def test_measurements_of_mfkd(call, own_home: Path, mfkd_home: Path):
     assert done.exit_code == 0, done.output
     assert (
         done.stdout.splitlines()[0]
-        == "Imported 30 architectures from nst.csv: 90 final values, 180 on the way there, 0 kinds of scores."
+        == "Imported 30 architectures from nst.csv: 90 final values, 990 on the way there, 0 kinds of scores."
     )
     assert "Problems: mfkd-nst240\n" in done.stdout and NOTES not in done.stdout
     row = json.loads(call("data", "import", "mfkd-mobilenetv2", mfkd_home / "networks.csv", "--json").stdout.splitlines()[-1])
