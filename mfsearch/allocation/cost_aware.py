@@ -3,10 +3,9 @@
 Each step the surrogate is conditioned on everything known (on what runs, too), and the exact knowledge gradient of every
 promising (architecture, level) pair is computed; at a rung of several seeds that includes a second look at what was evaluated
 there. On each rung the one that gains most stands (in so far as prices are small against what is left of the budget), and gain
-per expected second decides between the rungs. The pool of
-architectures grows by buying scores for the neighbours of the most promising ones. Two things guard against a ladder that
-misleads: a few early evaluations at the target, as soon as they are cheap enough to be an insurance, and a last part of the
-budget that goes to the target alone.
+per expected second decides between the rungs. The pool of architectures grows by buying scores for the neighbours of the most
+promising ones. Two things guard against a ladder that misleads: a few early evaluations at the target, as soon as they are
+cheap enough to be an insurance, and a last part of the budget that goes to the target alone.
 """
 
 from __future__ import annotations

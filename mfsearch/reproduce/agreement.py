@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,14 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def shown(self, figure: str, ends: str) -> str:
+        """For people, with a format for the figure and one for its ends; `undefined` where there is none."""
+        return f"{self.value:{figure}} [{self.low:{ends}}, {self.high:{ends}}]" if np.isfinite(self.value) else "undefined"
+
+    def to_json(self) -> list[float | None]:
+        """[figure, low, high], null where there is none."""
+        return [float(end) if np.isfinite(end) else None for end in (self.value, self.low, self.high)]
 
 
 def resamples(n: int, seed: int = 0) -> NDArray[np.float64]:
@@ -72,7 +80,7 @@ def gain(x: Vector, other: Vector, y: Vector, seed: int = 0) -> dict[str, Interv
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Interval:
-    """Mean of first less second over n pairs, with its interval: pairs are drawn, not figures."""
+    """Mean of first less second over n pairs, in their unit, with its interval: pairs are drawn as by `resamples`, not figures."""
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     return interval(resamples(len(differences), seed) @ differences / len(differences))
 
@@ -82,13 +90,6 @@ def interval(found: Vector) -> Interval:
     drawn = found[1:][np.isfinite(found[1:])]
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
     return Interval(float(found[0]), float(low), float(high))
-
-
-def to_json(found: Mapping[str, Interval]) -> dict[str, list[float | None]]:
-    """Coefficient -> [figure, low, high], null where there is none."""
-    return {
-        name: [float(end) if np.isfinite(end) else None for end in (own.value, own.low, own.high)] for name, own in found.items()
-    }
 
 
 def _ranks(column: Vector, weights: NDArray[np.float64]) -> NDArray[np.float64]:

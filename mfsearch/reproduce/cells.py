@@ -28,8 +28,8 @@ HOURS: Final = 24.0
 """Budget of every search, simulated."""
 WITHIN: Final = 0.2
 """Points of regret that are to be reached."""
-SETTINGS: Final[dict[str, Literal["table", "own"]]] = {"table": "table", "own": "own"}
-"""Setting -> the seconds of NST runs: 1.5 of the table's an epoch, or those of their own GPU."""
+SETTINGS: Final = ("table", "own")
+"""Seconds of NST runs: 1.5 of the table's an epoch, or those of their own GPU."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ REFERENCE: Final = "cost_aware without NST"
 def trial(given: Trial) -> Result:
     """One search: `regret` after 200 epochs (points of validation accuracy) of its answer, at every moment when that changes."""
     contender = CONTENDERS[given.contender]
-    problem = _problem(given.home, contender.rungs, SETTINGS[given.setting])
+    problem = _problem(given.home, contender.rungs, "own" if given.setting == "own" else "table")
     (method,) = parse_methods(contender.method)
     rows = run(problem, method, given.seed, HOURS * 3600, contender.rule).rows
     oracle = problem.oracle
@@ -99,6 +99,8 @@ class Line:
     """What the searches of a contender come to.
 
     Attributes:
+        setting: One of `SETTINGS`.
+        contender: One of `CONTENDERS`.
         seconds: Of every search, from which its regret stays within 0.2 points; the whole budget where it does not.
         never: How many do not.
         final: Regret of every search at the end, points.
@@ -125,7 +127,7 @@ class Line:
             "never": self.never,
             "regret_mean": float(final.mean()),
             "regret_std": float(final.std(ddof=1)) if several else None,
-            "sooner": None if self.sooner is None else [self.sooner.value, self.sooner.low, self.sooner.high],
+            "sooner": None if self.sooner is None else self.sooner.to_json(),
         }
 
 
@@ -173,9 +175,7 @@ def to_markdown(lines: Sequence[Line]) -> str:
         for line in (own for own in lines if own.setting == setting):
             figures = line.to_json()
             spread = "" if figures["regret_std"] is None else f" ({figures['regret_std']:.3f})"
-            sooner = (
-                "" if line.sooner is None else f"{line.sooner.value:+,.0f} [{line.sooner.low:+,.0f}, {line.sooner.high:+,.0f}]"
-            )
+            sooner = "" if line.sooner is None else line.sooner.shown("+,.0f", "+,.0f")
             texts.append(
                 f"| {line.contender} | {figures['seconds_mean']:,.0f} | {figures['seconds_median']:,.0f} | {line.never} of {len(line.final)} "
                 f"| {sooner} | {figures['regret_mean']:.3f}{spread} |"

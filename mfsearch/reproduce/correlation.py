@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mfsearch.errors import DataError
-from mfsearch.reproduce.agreement import Interval, agreement, gain, to_json
+from mfsearch.reproduce.agreement import Interval, agreement, gain
 from mfsearch.tables.mfkd_csv import DATASET, EPOCHS
 from mfsearch.tables.table import column, read_table, table_names
 
@@ -56,8 +56,8 @@ class Line:
 
     def to_json(self) -> dict[str, Any]:
         """Coefficients as [figure, low, high]."""
-        ahead = None if self.ahead is None else to_json(self.ahead)
-        return {**asdict(self), "found": to_json(self.found), "ahead": ahead}
+        ahead = None if self.ahead is None else {name: own.to_json() for name, own in self.ahead.items()}
+        return {**asdict(self), "found": {name: own.to_json() for name, own in self.found.items()}, "ahead": ahead}
 
 
 def correlations(home: Path, table: str = "nasbench201", seed: int = 0) -> dict[str, list[Line]]:
@@ -219,12 +219,8 @@ def _table(lines: Sequence[Line]) -> list[str]:
     head = ["training", "part", "accuracy", "of", "n", "Spearman", "Kendall", "Pearson", "ahead", "seconds"]
     rows = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for line in lines:
-        figures = [_shown(line.found[name]) for name in ("spearman", "kendall", "pearson")]
-        ahead = "" if line.ahead is None else _shown(line.ahead["spearman"], sign="+")
+        figures = [line.found[name].shown(".3f", ".2f") for name in ("spearman", "kendall", "pearson")]
+        ahead = "" if line.ahead is None else line.ahead["spearman"].shown("+.3f", "+.2f")
         seconds = "" if line.seconds is None else f"{line.seconds:,.0f}"
         rows.append(f"| {' | '.join([line.source, line.part, line.signal, line.group, str(line.n), *figures, ahead, seconds])} |")
     return rows
-
-
-def _shown(own: Interval, sign: str = "") -> str:
-    return f"{own.value:{sign}.3f} [{own.low:{sign}.2f}, {own.high:{sign}.2f}]" if math.isfinite(own.value) else "undefined"

@@ -131,6 +131,8 @@ class Line:
     """What the trials of a contender come to, in device seconds.
 
     Attributes:
+        protocol: One of `PROTOCOLS`.
+        contender: One of `CONTENDERS`.
         seconds: Of every trial, by seed.
         ahead: Mean of the reference's seconds less its own, with a 95% interval, paired by seed; None of the reference itself.
         runs: Mean number of runs on each rung.
@@ -145,7 +147,6 @@ class Line:
     def to_json(self) -> dict[str, Any]:
         """Mean, standard deviation and median in place of the seconds of every trial."""
         own = np.array(self.seconds)
-        ahead = None if self.ahead is None else [self.ahead.value, self.ahead.low, self.ahead.high]
         return {
             "protocol": self.protocol,
             "contender": self.contender,
@@ -153,7 +154,7 @@ class Line:
             "seconds_mean": float(own.mean()),
             "seconds_std": float(own.std(ddof=1)) if len(own) > 1 else None,
             "seconds_median": float(np.median(own)),
-            "ahead_of_gp": ahead,
+            "ahead_of_gp": None if self.ahead is None else self.ahead.to_json(),
             "runs_mean": dict(self.runs),
         }
 
@@ -209,7 +210,7 @@ def to_markdown(lines: Sequence[Line]) -> str:
         for line in (own for own in lines if own.protocol == protocol):
             figures = line.to_json()
             spread = "" if figures["seconds_std"] is None else f"{figures['seconds_std']:,.0f}"
-            ahead = "" if line.ahead is None else f"{line.ahead.value:+,.0f} [{line.ahead.low:+,.0f}, {line.ahead.high:+,.0f}]"
+            ahead = "" if line.ahead is None else line.ahead.shown("+,.0f", "+,.0f")
             runs = ", ".join(f"{name} {count:.1f}" for name, count in line.runs.items())
             texts.append(
                 f"| {line.contender} | {figures['seconds_mean']:,.0f} | {spread} | {figures['seconds_median']:,.0f} | {ahead} | {runs} |"

@@ -72,16 +72,13 @@ def run_trials(
 
 
 def _read(path: Path) -> dict[tuple[str, str, int], Result]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    whole, end, cut = path.read_text(encoding="utf-8").rpartition("\n") if path.exists() else ("", "", "")
     found: dict[tuple[str, str, int], Result] = {}
-    for number, text in enumerate(lines, start=1):
+    for number, text in enumerate(whole.splitlines(), start=1):
         try:
             line = json.loads(text)
             found[line["setting"], line["contender"], line["seed"]] = line
         except (json.JSONDecodeError, TypeError, KeyError) as error:
-            if number == len(lines):
-                path.write_text("".join(f"{whole}\n" for whole in lines[:-1]), encoding="utf-8")
-                break  # a line that a stop cut short
             raise DataError(
                 f"{path} must hold one finished trial a line; line {number} is none ({error}). Delete the line, or use another --out."
             ) from None
@@ -89,6 +86,10 @@ def _read(path: Path) -> dict[tuple[str, str, int], Result]:
             raise ConfigError(
                 f"{path} must hold trials of mfsearch {mfsearch.__version__}; line {number} is of {line.get('mfsearch')}. Use another --out."
             )
+    if cut and not (end or cut.startswith("{")):
+        raise DataError(f"{path} must hold one finished trial a line; it holds something else. Use another --out.")
+    if cut:  # a stop in the middle of a line
+        path.write_text(whole + end, encoding="utf-8")
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mfsearch.reproduce.agreement import RESAMPLES, agreement, coefficients, gain, interval, resamples, to_json
+from mfsearch.reproduce.agreement import RESAMPLES, agreement, coefficients, gain, interval, paired_difference, resamples
 
 ORACLES: dict[str, Callable[..., Any]] = {"spearman": stats.spearmanr, "kendall": stats.kendalltau, "pearson": stats.pearsonr}
 
@@ -63,10 +63,22 @@ def test_a_gain_is_paired(columns):
 def test_columns_that_do_not_vary_have_no_coefficient():
     found = agreement(np.ones(10), np.arange(10.0))
     assert all(math.isnan(figure.value) and math.isnan(figure.low) for figure in found.values())
-    assert to_json(found)["spearman"] == [None, None, None]
+    assert found["spearman"].to_json() == [None, None, None]
+    assert found["spearman"].shown(".3f", ".2f") == "undefined"
 
 
 def test_resamples_draw_as_many_rows_as_there_are():
     weights = resamples(7)
     assert weights.shape == (RESAMPLES + 1, 7) and (weights.sum(1) == 7).all() and (weights[0] == 1).all()
     assert interval(np.r_[0.5, np.linspace(0, 1, 1001)]).low == pytest.approx(0.025)
+
+
+def test_a_paired_difference_has_the_interval_of_its_differences():
+    """Of 400 normal differences: the mean, and 1.96 standard errors either way; what all pairs share does not matter."""
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(0, 1000, 400), rng.normal(3, 2, 400)
+    found = paired_difference((shared + own).tolist(), shared.tolist())
+    error = own.std(ddof=1) / 20
+    assert found.value == pytest.approx(own.mean())
+    assert (found.low, found.high) == pytest.approx((own.mean() - 1.96 * error, own.mean() + 1.96 * error), abs=0.1 * error * 2)
+    assert paired_difference([5.0, 6.0], [3.0, 4.0]).shown("+.0f", "+.0f") == "+2 [+2, +2]"

@@ -42,6 +42,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(["x,y", *lines]) + "\n")
     with pytest.raises(DataError, match="one finished trial a line; line 1 is none"):
         run_trials(some(1), work, path, 1, print)
+    path.write_text("somebody's only line")
+    with pytest.raises(DataError, match="it holds something else"):
+        run_trials(some(1), work, path, 1, print)
+    assert path.read_text() == "somebody's only line"
     path.write_text("\n".join(lines).replace('"mfsearch": "', '"mfsearch": "9.') + "\n")
     with pytest.raises(ConfigError, match=r"line 1 is of 9\..*Use another --out"):
         run_trials(some(1), work, path, 1, print)

@@ -54,6 +54,5 @@ def test_what_it_needs(mfkd_home: Path) -> None:
         searched(mfkd_home, TwoStep("nst9"), ("nst27", "full"))
     study = Study(ResNetSpace(), mobilenetv2(mfkd_home).ladder, 5e4, policy=TwoStep(), executor=VirtualExecutor())
     state = replace(study._view(), space=ResNetSpace())
-    if state.space.enumerate() is None:
-        with pytest.raises(ConfigError, match="a space that lists itself"):
-            TwoStep().propose(state, 1, np.random.default_rng(0))
+    with pytest.raises(ConfigError, match="a space that lists itself"):
+        TwoStep().propose(state, 1, np.random.default_rng(0))
