@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from mfsearch.errors import InterruptedSearchError, MfsearchError
+
 
 @contextmanager
 def interruptible() -> Iterator[list[int]]:
@@ -31,3 +33,22 @@ def interruptible() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stoppable(message: str) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what is within in order, also while an event is being written.
+
+    Args:
+        message: What is kept, and how to go on.
+
+    Raises:
+        InterruptedSearchError: If one came.
+    """
+    with interruptible() as came:
+        try:
+            yield
+        except (KeyboardInterrupt, MfsearchError) as error:
+            if came or isinstance(error, KeyboardInterrupt):
+                raise InterruptedSearchError(message) from None
+            raise

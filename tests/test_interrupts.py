@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from mfsearch.interrupts import interruptible
+from mfsearch.errors import InterruptedSearchError, StorageError
+from mfsearch.interrupts import interruptible, stoppable
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -33,3 +34,15 @@ def test_another_thread_leaves_the_handlers_alone():
     thread.start()
     thread.join()
     assert found == [before, []]
+
+
+def test_a_signal_ends_in_order_also_where_it_breaks_what_was_being_done():
+    with pytest.raises(InterruptedSearchError, match="^kept$"), stoppable("kept"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(InterruptedSearchError, match="^kept$"), stoppable("kept"):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            raise StorageError("half written") from None
+    with pytest.raises(StorageError, match="^damaged$"), stoppable("kept"):
+        raise StorageError("damaged")

@@ -89,10 +89,11 @@ def fingerprint(plan: Plan, method: Method) -> dict[str, Any]:
     """All that a run depends on besides its seed; runs are compared and gone on with only where it agrees."""
     problem = load_problem(plan.problem, plan.home)
     oracle = oracle_of(problem)
-    resolved = method.on(problem.ladder)
+    ladder = method.ladder(problem.ladder)
+    resolved = method.on(ladder)
     return {
         "problem": plan.problem,
-        "ladder": [rung.name for rung in problem.ladder],
+        "ladder": [rung.name for rung in ladder],
         "truth": [oracle.optimum, oracle.span],
         "budget_seconds": plan.budget,
         "recommend": plan.rule,
@@ -117,7 +118,9 @@ def run_batch(plan: Plan, jobs: int, say: Callable[[str], None]) -> pa.Table:
     """
     prints = {method.label: fingerprint(plan, method) for method in plan.methods}
     for method in plan.methods:
-        method.on(load_problem(plan.problem, plan.home).ladder).build()  # a wrong option is found before anything runs
+        method.on(
+            method.ladder(load_problem(plan.problem, plan.home).ladder)
+        ).build()  # a wrong option is found before anything runs
     (plan.out / "runs").mkdir(exist_ok=True)
     missing = [(m, seed) for m, seed in plan.tasks() if not _finished(plan.shard(m, seed), prints[m.label])]
     if kept := len(plan.tasks()) - len(missing):

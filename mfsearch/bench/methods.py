@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from pydantic import JsonValue, ValidationError
 
@@ -46,6 +47,8 @@ METHODS: dict[str, tuple[str, dict[str, Json]]] = {
 }
 """Label -> policy and options. The rungs `low` and `target` are the problem's first and last evaluation."""
 
+_COMMA: Final = re.compile(r",(?![^\[]*\])")  # not those of a list
+
 
 @dataclass(frozen=True)
 class Method:
@@ -56,12 +59,28 @@ class Method:
         policy: Name in `POLICIES`.
         options: Arguments of the policy.
         library: Whose method it is, where it is another library's; `policy` is then the method's name among the adapter's.
+        without: Rungs that it does not have, as if the problem's ladder had been built without them.
     """
 
     label: str
     policy: str
     options: Mapping[str, Json]
     library: Library | None = None
+    without: tuple[str, ...] = ()
+
+    def ladder(self, full: FidelityLadder) -> FidelityLadder:
+        """The rungs that it has.
+
+        Raises:
+            ConfigError: If one that it is to do without is not there, or is the target.
+        """
+        spare = [rung.name for rung in full if rung is not full.target]
+        if unknown := [name for name in self.without if name not in spare]:
+            raise ConfigError(
+                f"a method can do without {', '.join(spare) or 'no rung, for the target is the only one'}; got {', '.join(unknown)} in "
+                f"{self.label!r}. Mend it."
+            )
+        return FidelityLadder([rung for rung in full if rung.name not in self.without])
 
     def on(self, ladder: FidelityLadder) -> Method:
         """The same method with `low` and `target` replaced by the names of the ladder's rungs."""
@@ -91,14 +110,14 @@ def parse_methods(text: str, adapters: Path = ADAPTERS, home: Path | None = None
 
     Args:
         text: Labels or policies, separated by commas, each with options after a colon, separated by semicolons; values are YAML.
-            LIBRARY/METHOD is another library's.
+            `without`, the name of a rung or a list of names, is an option of every method. LIBRARY/METHOD is another library's.
         adapters: Where the adapters of other libraries lie.
         home: Where their environments lie; needed where there are such.
 
     Raises:
         ConfigError: If a name is unknown, an option cannot be read, a label comes twice, or a library is not set up.
     """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = [part.strip() for part in _COMMA.split(text) if part.strip()]
     methods = tuple(_peer(part, adapters, home) if "/" in part.partition(":")[0] else _parse(part) for part in parts)
     if not methods:
         raise ConfigError("--methods must name at least one method; got none. Write for example cost_aware,random.")
@@ -114,8 +133,13 @@ def _parse(text: str) -> Method:
     if name not in known or METHODS.get(name, (name,))[0] not in POLICIES:
         usable = [label for label in known if METHODS.get(label, (label,))[0] in POLICIES]
         raise ConfigError(f"a method must be one of {', '.join(usable)}; got {name!r}. {_hint(name, usable)}")
-    policy, options = METHODS.get(name, (name, {}))
-    return Method(text, policy, {**options, **parse_options(written, text)})
+    policy, preset = METHODS.get(name, (name, {}))
+    options = {**preset, **parse_options(written, text)}
+    without = options.pop("without", [])
+    names = [without] if isinstance(without, str) else without
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise ConfigError(f"without must be the name of a rung, or a list of such; got {without!r} in {text!r}. Mend it.")
+    return Method(text, policy, options, without=tuple(str(one) for one in names))
 
 
 def _peer(text: str, adapters: Path, home: Path | None) -> Method:

@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -67,6 +67,7 @@ def run(problem: Problem, method: Method, seed: int, budget: float, rule: Rule) 
         MfsearchError: If the policy cannot work on this problem, or nothing but failures comes back.
     """
     began = time.perf_counter()
+    problem = replace(problem, ladder=method.ladder(problem.ladder))
     policy = method.on(problem.ladder).build()
     recorder = Recorder(problem, policy, rule)
     store = EventStore()

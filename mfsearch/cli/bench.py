@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mfsearch.errors import BudgetError, ConfigError, MissingExtraError
-from mfsearch.units import parse_duration
+from mfsearch.units import format_seconds, parse_duration
 
 
 class _Bench(click.Group):
@@ -29,15 +29,20 @@ def bench() -> None:
 @click.argument("problem")
 @click.option(
     "--methods",
-    required=True,
     metavar="A,B,...",
     help="What to compare: labels or policies, options after a colon, as in cost_aware:insurance=0;reserve=0.1; LIBRARY/METHOD for "
-    "another library's (see setup-peers).",
+    "another library's (see setup-peers). Default: cost_aware with all rungs and without each cheaper one, and some others.",
 )
-@click.option("--budget", required=True, metavar="TIME", help="Device time of every run: 4gpu-hours, 90min.")
+@click.option(
+    "--budget", metavar="TIME", help="Device time of every run: 4gpu-hours, 90min. Default: that of 20 evaluations of the target."
+)
 @click.option("--seeds", type=click.IntRange(min=1), default=50, show_default=True, help="Runs of every method.")
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the first run.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for all results.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for all results. Default: bench-PROBLEM, without its options.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time, one thread each.")
 @click.option(
     "--recommend",
@@ -52,11 +57,11 @@ def bench() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object on the last line of standard output.")
 def compare(
     problem: str,
-    methods: str,
-    budget: str,
+    methods: str | None,
+    budget: str | None,
     seeds: int,
     first_seed: int,
-    out: Path,
+    out: Path | None,
     jobs: int,
     rule: str | None,
     at: str | None,
@@ -68,12 +73,8 @@ def compare(
     Go on with a stopped bench by the same command: finished runs are kept in the folder. `mfsearch bench setup-peers` makes
     the environments of other libraries.
     """
-    seconds = parse_duration(budget).seconds
+    given = None if budget is None else parse_duration(budget).seconds
     points = sorted({parse_duration(part).seconds for part in at.split(",") if part.strip()}) if at else []
-    if points and points[-1] >= seconds:
-        raise BudgetError(
-            f"--at must name points before the end of the budget, {budget}; got {at}. Raise --budget, or leave it out."
-        )
     try:
         from mfsearch.bench.plots import draw
     except ImportError as error:
@@ -83,19 +84,26 @@ def compare(
     from mfsearch.bench.files import write_results
     from mfsearch.bench.methods import parse_methods
     from mfsearch.bench.peers import ADAPTERS
+    from mfsearch.bench.usual import usual_budget, usual_methods
     from mfsearch.cli.output import note, write_json
     from mfsearch.report.files import make_folder
     from mfsearch.store.location import home
 
-    parsed = parse_methods(methods, peers or ADAPTERS, home())
     loaded = load_problem(problem, home())
+    parsed = parse_methods(usual_methods(loaded.ladder) if methods is None else methods, peers or ADAPTERS, home())
+    seconds = usual_budget(loaded) if given is None else given
+    if points and points[-1] >= seconds:
+        raise BudgetError(
+            f"--at must name points before the end of the budget, {budget or format_seconds(seconds)}; got {at}. Raise --budget, or leave "
+            "it out."
+        )
     plan = Plan(
         problem,
         parsed,
         seconds,
         range(first_seed, first_seed + seeds),
         "predicted" if (rule or loaded.recommend) == "predicted" else "evaluated",
-        make_folder(out),
+        make_folder(out or Path(f"bench-{loaded.name}")),
         home(),
     )
     table = run_batch(plan, jobs, note)

@@ -92,3 +92,55 @@ def search(what: tuple[str, ...], count: int | None, first_seed: int, jobs: int,
         click.echo(text, nl=False)
     if as_json:
         write_json(answers)
+
+
+@mfkd.command()
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Small networks, or the benchmark's own.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    envvar="MFSEARCH_DATA",
+    show_envvar=True,
+    required=True,
+    help="Pictures of CIFAR-10: the official batches, Parquet files or an .npz.",
+)
+@click.option("--cells", type=click.IntRange(min=10), help="Random cells that are trained. Default: 60 on a CPU, 100 on a GPU.")
+@click.option("--beta", type=click.FloatRange(min=0), default=25.0, show_default=True, help="Weight of NST beside the labels.")
+@click.option("--seed", type=click.IntRange(min=0), default=1000, show_default=True, help="Of everything random.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="mfkd-live",
+    show_default=True,
+    help="Folder for all results.",
+)
+@json_option
+def live(device: str, data: Path, cells: int | None, beta: float, seed: int, out: Path, as_json: bool) -> None:
+    """MF-KD's search with real training: does an epoch of NST say more of a cell than an epoch of cross-entropy?
+
+    Two searches that differ in that epoch alone train the same random cells of NAS-Bench-201; twelve and 200 epochs are looked up. Go
+    on with a stopped one by the same command. NAS-Bench-201 must be imported, or lie beside the pictures as nasbench201.csv.gz.
+    """
+    from mfsearch.bench.files import machine
+    from mfsearch.cli.output import note
+    from mfsearch.report.files import make_folder
+    from mfsearch.reproduce import live as experiment
+    from mfsearch.reproduce.verdict import to_markdown
+    from mfsearch.store.location import home
+
+    folder = make_folder(out)
+    experiment.prepare_table(home(), data, note)
+    setting = experiment.Setting(experiment.sized(device, cells), home(), data, device, seed, beta)
+    found = experiment.live(setting, folder, note)
+    text = to_markdown(found, experiment.describe(setting, machine()))
+    (folder / "live.md").write_text(text, encoding="utf-8")
+    (folder / "live.json").write_text(json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    click.echo(text, nl=False)
+    if as_json:
+        write_json(found.to_json())

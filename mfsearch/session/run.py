@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mfsearch.budget import parse_budget
 from mfsearch.build import build_device, build_executor, build_policy, build_problem, has_gpu
 from mfsearch.config import StudyConfig
-from mfsearch.errors import BudgetError, InterruptedSearchError, MfsearchError, SearchFailedError
-from mfsearch.interrupts import interruptible
+from mfsearch.errors import BudgetError, MfsearchError, SearchFailedError
+from mfsearch.interrupts import stoppable
 from mfsearch.problems.base import Problem
 from mfsearch.records import Recommendation
 from mfsearch.report.export import export
@@ -170,7 +168,7 @@ def _go_on(
 
 def _finish(study: Study, problem: Problem, watcher: Watcher) -> Outcome:
     folder = make_folder(study.workdir.parent)
-    with _stoppable(study.name):
+    with stoppable(f"interrupted; everything is saved. Go on with: mfsearch resume {study.name}"):
         try:
             recommendation = study.run()
         except SearchFailedError:
@@ -209,19 +207,3 @@ def _say_device(device: str | None, problem: Problem, watcher: Watcher) -> None:
         watcher.say(f"Costs of {problem.name} are simulated: the budget counts simulated device seconds.")
     elif device == "gpu" and not has_gpu():
         watcher.say("No GPU here: gpu-hours are accepted, and are spent as device seconds of the CPU.")
-
-
-@contextmanager
-def _stoppable(name: str) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end a run in order, also while an event is being written.
-
-    Raises:
-        InterruptedSearchError: If one came.
-    """
-    with interruptible() as came:
-        try:
-            yield
-        except (KeyboardInterrupt, MfsearchError) as error:
-            if came or isinstance(error, KeyboardInterrupt):
-                raise InterruptedSearchError(f"interrupted; everything is saved. Go on with: mfsearch resume {name}") from None
-            raise

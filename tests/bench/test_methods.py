@@ -69,6 +69,30 @@ def test_an_unknown_option_is_named():
         parse_methods("cost_aware:insuranse=0")[0].build()
 
 
+def test_a_method_may_do_without_rungs():
+    every, one, two = parse_methods("cost_aware,random_low:without=e12,cost_aware:without=[e12, e50];reserve=0.1")
+    full = FidelityLadder([FunctionFidelity(f"e{n}", lambda a, c: 1.0, float(n)) for n in (12, 50, 200)])
+    assert [[rung.name for rung in method.ladder(full)] for method in (every, one, two)] == [
+        ["e12", "e50", "e200"],
+        ["e50", "e200"],
+        ["e200"],
+    ]
+    assert one.on(one.ladder(full)).options == {"rung": "e50"}, "its first rung is the first that it has"
+    assert two.options == {"reserve": 0.1}, "a policy knows nothing of it"
+    assert [method.label for method in (one, two)] == ["random_low:without=e12", "cost_aware:without=[e12, e50];reserve=0.1"]
+
+
+@pytest.mark.parametrize("rung", ["e200", "e7"])
+def test_what_it_cannot_do_without_is_named(rung: str):
+    (method,) = parse_methods(f"random:without={rung}")
+    with pytest.raises(ConfigError, match=f"a method can do without e12; got {rung} in 'random:without={rung}'. Mend it."):
+        method.ladder(LADDER)
+    with pytest.raises(ConfigError, match="got e12 in 'random:without=e12'|no rung, for the target is the only one"):
+        parse_methods("random:without=e12")[0].ladder(FidelityLadder(LADDER.rungs[-1:]))
+    with pytest.raises(ConfigError, match="without must be the name of a rung, or a list of such; got 12"):
+        parse_methods("random:without=12")
+
+
 def test_options_may_be_lists():
     assert parse_options("proxies=[];schedules=[12, 200]", "x") == {"proxies": [], "schedules": [12, 200]}
     assert parse_options("", "x") == {}

@@ -10,6 +10,7 @@ from mfsearch.bench.methods import Method, parse_methods
 from mfsearch.bench.run import oracle_of, run
 from mfsearch.errors import ConfigError
 from mfsearch.execution.virtual import VirtualExecutor
+from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.problems.base import Problem
 from mfsearch.problems.digits import digits
 from mfsearch.study import Study
@@ -55,6 +56,14 @@ def test_a_budget_that_pays_for_nothing_has_no_answer(problem: Problem):
 def test_low_is_the_first_rung(problem: Problem):
     (method,) = parse_methods("random_low")
     assert {row.rung for row in run(problem, method, 0, 5.0, "evaluated").rows} == {"low"}
+
+
+def test_a_rung_that_a_method_does_without_is_not_there(problem: Problem):
+    (method,) = parse_methods("cost_aware:without=low")
+    done = run(problem, method, 3, 40.0, "predicted")
+    assert {row.rung for row in done.rows} == {"high"}
+    alone = replace(problem, ladder=FidelityLadder(problem.ladder.rungs[-1:]))
+    assert done.rows == run(alone, parse_methods("cost_aware")[0], 3, 40.0, "predicted").rows
 
 
 def test_problems_without_truth_are_refused(problem: Problem, tmp_path: Path):

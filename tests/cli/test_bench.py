@@ -69,6 +69,16 @@ def test_without_matplotlib_it_says_what_to_install(call, monkeypatch: pytest.Mo
     assert "mfsearch bench needs matplotlib, which is not installed. Run: pip install 'mfsearch[bench]'" in done.stderr
 
 
+def test_a_problem_is_enough(call, tmp_path: Path):
+    done = call("bench", "branin", "--seeds", "1", "--jobs", "2")
+    assert done.exit_code == 0, done.output
+    summary = json.loads((tmp_path / "bench-branin" / "summary.json").read_text())
+    assert [one["method"] for one in summary] == [
+        *("cost_aware", "cost_aware:without=low", "random", "evolution", "asha", "mfkd_scaled")
+    ]
+    assert {one["budget_seconds"] for one in summary} == {200.0}, "twenty runs of ten seconds"
+
+
 @pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, inherited: signal.Handlers):
     """Ctrl-C reaches the whole group of processes, as from a terminal; a shell's background jobs start with it ignored."""

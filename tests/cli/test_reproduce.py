@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,23 @@ def test_search_leaves_lines_and_tables_and_goes_on(call):
     again = call("reproduce", "mfkd", "search", "networks", "--trials", "1", "--first-seed", "2", "--out", "here", "--json")
     assert json.loads(again.stdout.splitlines()[-1]) == {"networks": answers["networks"]}
     assert "16 of 16 trials are finished already" in again.stderr
+
+
+def test_live_needs_pictures_and_a_device_that_is_there(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("MFSEARCH_DATA", raising=False)
+    done = call("reproduce", "mfkd", "live")
+    assert done.exit_code == 2 and "Missing option '--data'" in done.stderr and "MFSEARCH_DATA" in done.stderr
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    done = call("reproduce", "mfkd", "live", "--device", "cuda", "--data", str(tmp_path))
+    assert done.exit_code == 2 and "--device must be there; got cuda, and torch finds none. Take cpu." in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("MFSEARCH_DATA"), reason="needs the pictures (MFSEARCH_DATA)")
+def test_live_on_a_processor(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MFSEARCH_HOME", str(tmp_path))
+    done = call("reproduce", "mfkd", "live", "--cells", "10", "--out", "here", "--json")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer == json.loads(Path("here/live.json").read_text()) and len(answer["cells"]) == 10
+    assert Path("here/live.md").read_text() in done.stdout
