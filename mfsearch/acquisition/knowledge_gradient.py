@@ -12,6 +12,8 @@ from torch import Tensor
 from mfsearch.errors import DataError
 from mfsearch.surrogate.cokriging import CokrigingModel
 
+_TINY = 1e-300  # in place of a slope of nothing
+_CLOSE = 1e-9  # lines this far below the top are kept, in standardised units
 HORIZON = 9.0  # standard deviations of the outcome that are looked at: beyond, a gain weighs less than 1e-19
 
 
@@ -22,6 +24,8 @@ def expected_maximum_gain(intercepts: Tensor, slopes: Tensor) -> Tensor:
     delta (phi(z) - |z| Phi(-|z|)). The kinks are walked from left to right for all rows at once: from the line that is on top,
     the next is the first to cross it from below. A walk has as many steps as the envelope has pieces, usually below twenty.
 
+    Most lines lie below the three that are on top at either end and in the middle, and are left out before.
+
     Args:
         intercepts: r of the lines, or b x r.
         slopes: b x r.
@@ -30,6 +34,9 @@ def expected_maximum_gain(intercepts: Tensor, slopes: Tensor) -> Tensor:
         b, not negative.
     """
     a, b = intercepts.expand(slopes.shape), slopes
+    if slopes.numel():
+        near = _near_the_top(a.detach(), b.detach())
+        a, b = a.gather(1, near), b.gather(1, near)
     at = a.new_full((len(b), 1), -HORIZON)
     leader = (a - HORIZON * b).argmax(-1, keepdim=True)
     gain = a.new_zeros(len(b))
@@ -37,7 +44,8 @@ def expected_maximum_gain(intercepts: Tensor, slopes: Tensor) -> Tensor:
     while len(rows):
         a_on, b_on = a.gather(1, leader), b.gather(1, leader)
         rise = b - b_on
-        crossing = torch.where(rise > 0, (a_on - a) / torch.where(rise > 0, rise, 1.0), math.inf)
+        never = rise <= 0
+        crossing = ((a_on - a) / rise.masked_fill(never, 1.0)).masked_fill_(never, math.inf)
         crossing = torch.maximum(crossing, at)  # round-off may put a crossing a hair before the kink just passed
         kink = crossing.amin(-1, keepdim=True)
         # of lines that cross in one point the steepest is on top beyond it
@@ -52,6 +60,26 @@ def expected_maximum_gain(intercepts: Tensor, slopes: Tensor) -> Tensor:
     return gain
 
 
+@torch.no_grad()
+def _near_the_top(a: Tensor, b: Tensor) -> Tensor:
+    """Which lines a + b z may be on top somewhere; b x r each, b x s with the most that any row has, other rows filled up.
+
+    With p, o and q on top at the left end, at 0 and at the right end, a line that is below p and o where these cross is so on all
+    of the left side, since it is below at 0 and at the end; the same with o and q on the right.
+    """
+    first, middle, last = (torch.add(a, b, alpha=z).argmax(-1, keepdim=True) for z in (-HORIZON, 0.0, HORIZON))
+    kept = torch.zeros_like(b, dtype=torch.bool)
+    for one, other in ((first, middle), (middle, last)):
+        rise = (b.gather(1, other) - b.gather(1, one)).clamp_min(_TINY)
+        z = ((a.gather(1, one) - a.gather(1, other)) / rise).clamp(-HORIZON, HORIZON)
+        kept |= torch.addcmul(a, b, z) >= torch.addcmul(a.gather(1, one), b.gather(1, one), z) - _CLOSE
+    counts = kept.sum(-1)
+    rows, lines = kept.nonzero(as_tuple=True)
+    near = middle.repeat(1, int(counts.max()))
+    near[rows, torch.arange(len(rows), device=b.device) - (counts.cumsum(0) - counts)[rows]] = lines
+    return near
+
+
 class DiscreteKnowledgeGradient(AcquisitionFunction):
     """Expected increase of the best posterior mean over a reference set after one noisy observation at (x, level).
 
@@ -64,7 +92,12 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
     """
 
     def __init__(
-        self, model: CokrigingModel, reference: Tensor, X_pending: Tensor | None = None, realised: Tensor | None = None
+        self,
+        model: CokrigingModel,
+        reference: Tensor,
+        X_pending: Tensor | None = None,
+        realised: Tensor | None = None,
+        projected: Tensor | None = None,
     ) -> None:
         """Prepare the reference set.
 
@@ -74,25 +107,30 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
             X_pending: m x (d+1), queries that run now.
             realised: r values observed at the reference points, NaN where there is none. None: what is sought is the mean of
                 repeated observations, which no single one tells.
+            projected: n x r, the model's `project` of the reference points, where the caller has it.
         """
         super().__init__(model=model)
         self.realised = realised
         self.reference = reference
-        self._given = model
+        self._given, self._given_projected = model, projected
         self.set_X_pending(X_pending)
 
     def set_X_pending(self, X_pending: Tensor | None = None) -> None:
         """Take m x (d+1) queries as being under way; None: none are."""
         super().set_X_pending(X_pending)
-        self._model = self._given
+        self._model, projected = self._given, self._given_projected
         if self.X_pending is not None and len(self.X_pending):
             believed = self._given.mean_variance(self.X_pending)[0].unsqueeze(-1)
-            self._model = self._given.condition_on_observations(self.X_pending, believed)
+            self._model, projected = self._given.condition_on_observations(self.X_pending, believed), None
         with torch.no_grad():
-            self._projected = self._model.project(self.reference)
+            self._projected = self._model.project(self.reference) if projected is None else projected
             self._means = self._model.mean_of(self.reference, self._projected)
             if self.realised is not None:
                 self._means = torch.where(torch.isnan(self.realised), self._means, self.realised)
+
+    def judges(self, model: CokrigingModel) -> bool:
+        """Whether it is that of this very model, and nothing is pending."""
+        return self._model is model
 
     def forward(self, X: Tensor) -> Tensor:
         """Gain in standardised units for each query X: b x 1 x (d+1), b.
@@ -102,8 +140,12 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
         """
         if X.ndim < 3 or X.shape[-2] != 1:
             raise DataError(f"the knowledge gradient takes one query a batch, b x 1 x (d+1); got {tuple(X.shape)}.")
-        model, kernel, points = self._model, self._model.parameters_of.kernel, X.reshape(-1, X.shape[-1])
-        own = model.project(points)
+        points = X.reshape(-1, X.shape[-1])
+        return self.gain(points, self._model.project(points)).reshape(X.shape[:-2])
+
+    def gain(self, points: Tensor, own: Tensor) -> Tensor:
+        """The same for points: b x (d+1) whose V: n x b, what `project` says of them, is known, b."""
+        model, kernel = self._model, self._model.parameters_of.kernel
         level = points[:, -1].round().long()
         variance = (kernel.variance(points) - own.square().sum(-2)).clamp_min(0.0)
         covariance = kernel.forward(points, self.reference) - own.transpose(-1, -2) @ self._projected
@@ -113,7 +155,7 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
             covariance[at_target] += own_value * model.noise[-1]
             covariance = torch.where(torch.isnan(self.realised), covariance, 0.0)
         slopes = covariance / (variance + model.noise[level]).sqrt().unsqueeze(-1)
-        return expected_maximum_gain(self._means, slopes).reshape(X.shape[:-2])
+        return expected_maximum_gain(self._means, slopes)
 
 
 class PerSecond(AcquisitionFunction):

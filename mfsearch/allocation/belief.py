@@ -15,9 +15,9 @@ from torch import Tensor
 from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State
 from mfsearch.allocation.features import REFERENCE, Features
-from mfsearch.allocation.kept import Kept, Pool
+from mfsearch.allocation.kept import MOST, Kept, Pool
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, Status
-from mfsearch.surrogate.cokriging import CHUNK, SMALLEST_VARIANCE, CokrigingModel
+from mfsearch.surrogate.cokriging import CHUNK, SMALLEST_VARIANCE, CokrigingModel, Whitened
 from mfsearch.surrogate.data import TrainingData
 from mfsearch.surrogate.fit import fit_cokriging, fit_outlook, usable
 from mfsearch.surrogate.warp import Scaling, ValueWarp
@@ -42,6 +42,7 @@ class _Long:
         pool: What earlier decisions left of it.
         inputs: n x d, with the outlook.
         figures: Mean and variance at a level, until the model changes.
+        whitened: What the observations say of the list, until the model changes; None where that is too much to keep.
         shared: The kernel's k_0 of training points and chunks of the pool, and the hyper-parameters that it depends on.
     """
 
@@ -49,6 +50,7 @@ class _Long:
     pool: Pool | None
     inputs: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
     figures: dict[int, tuple[Vector, Vector]] = field(default_factory=dict)
+    whitened: Whitened | None = None
     shared: tuple[tuple[bytes, ...], list[Tensor]] | None = None
 
 
@@ -156,7 +158,10 @@ class Belief:
         level = len(self._levels) - 1
         likely = architectures if among is None else [architectures[i] for i in among]
         realised = None if self._realised is None else torch.from_numpy(self.realised(likely))
-        return DiscreteKnowledgeGradient(self.model, self.inputs(architectures, level, among), realised=realised)
+        projected = self._projected(architectures, level, among)
+        return DiscreteKnowledgeGradient(
+            self.model, self.inputs(architectures, level, among), realised=realised, projected=projected
+        )
 
     def upper(self, architectures: Sequence[Architecture], level: int, among: Places | None = None) -> NDArray[np.float64]:
         """Mean plus one standard deviation at a level, n; what all share in uncertainty is left out."""
@@ -208,8 +213,13 @@ class Belief:
         self, acquisition: AcquisitionFunction, architectures: Sequence[Architecture], level: int, among: Places | None = None
     ) -> NDArray[np.float64]:
         """An acquisition function's figures at a level for n architectures, or those at some places of the list, n."""
-        with torch.no_grad():
-            gains: NDArray[np.float64] = acquisition(self.inputs(architectures, level, among).unsqueeze(1)).numpy()
+        X = self.inputs(architectures, level, among)
+        with torch.inference_mode():
+            if isinstance(acquisition, DiscreteKnowledgeGradient) and acquisition.judges(self.model):
+                own = self._projected(architectures, level, among)
+                if own is not None:
+                    return acquisition.gain(X, own).numpy()
+            gains: NDArray[np.float64] = acquisition(X.unsqueeze(1)).numpy()
         return gains
 
     def assume(self, queries: Sequence[EvaluationQuery]) -> None:
@@ -220,6 +230,7 @@ class Belief:
             self.model = self.model.condition_on_observations(X, mean[:, None])
             for long in self._long:
                 long.figures.clear()
+                long.whitened = None
 
     def shown(self, architecture: Architecture, level: int) -> tuple[float, tuple[float, float]]:
         """Posterior median and 95% interval in the objective's unit and the user's orientation."""
@@ -284,15 +295,30 @@ class Belief:
             mean, variance = self.model.mean_variance(self.inputs(architectures, level, among))
             return mean.numpy(), variance.numpy()
         long = self._remembered(architectures)
-        if among is None and level in long.figures:
-            return long.figures[level]
-        lowest = self._lowest(long, self.model)
-        if lowest is not None and among is not None:
-            lowest = list(torch.split(torch.cat(lowest, -1)[:, torch.from_numpy(np.asarray(among))], CHUNK, -1))
-        mean, variance = self.model.mean_variance(self.inputs(architectures, level, among), lowest)
-        if among is None:
+        if level not in long.figures:
+            whitened = self._whitened(long)
+            if whitened is not None:
+                mean, variance = self.model.predict(level, whitened)
+            else:
+                mean, variance = self.model.mean_variance(self.inputs(architectures, level, among))
+                if among is not None:
+                    return mean.numpy(), variance.numpy()
             long.figures[level] = mean.numpy(), variance.numpy()
-        return mean.numpy(), variance.numpy()
+        figures = long.figures[level]
+        return figures if among is None else (figures[0][among], figures[1][among])
+
+    def _whitened(self, long: _Long) -> Whitened | None:
+        """What the observations say of a remembered list at every level."""
+        if long.whitened is None and len(self.model.train_X) * len(long.inputs) <= MOST:
+            long.whitened = self.model.whiten(torch.from_numpy(long.inputs), self._lowest(long, self.model))
+        return long.whitened
+
+    def _projected(self, architectures: Sequence[Architecture], level: int, among: Places | None) -> Tensor | None:
+        """The model's V at some places of a list that is remembered, n x q; None where it is to be computed."""
+        if among is None or len(architectures) < _OFTEN:
+            return None
+        whitened = self._whitened(self._remembered(architectures))
+        return None if whitened is None else self.model.projected(whitened, level, torch.as_tensor(np.asarray(among)))
 
     def _lowest(self, long: _Long, model: CokrigingModel) -> list[Tensor] | None:
         """The kernel's k_0 of a model's training points and each chunk of a pool, where it is kept."""
@@ -300,18 +326,18 @@ class Belief:
             return None
         kernel = model.parameters_of.kernel
         if long.shared is None or long.shared[0] != kernel.marks(0):
-            with torch.no_grad():
-                found = long.pool.lowest(kernel, self._observed)
+            with torch.inference_mode():
+                found = long.pool.lowest(kernel, self._observed, self._by_level)
             if found is None:
                 return None
-            long.shared = kernel.marks(0), [chunk[self._by_level] for chunk in found]
+            long.shared = kernel.marks(0), found
         _, shared = long.shared
         # The outlook's points are the first of these, evaluations that are only assumed come behind them.
         rows = len(model.train_X)
         if rows > len(shared[0]):
             assumed = model.train_X[len(shared[0]) :, : self._observed.shape[1]]
             chunks = torch.split(torch.from_numpy(long.pool.inputs), CHUNK)
-            with torch.no_grad():
+            with torch.inference_mode():
                 more = [kernel.component(0, assumed, chunk) for chunk in chunks]
             shared = [torch.cat(parts) for parts in zip(shared, more, strict=True)]
             long.shared = kernel.marks(0), shared

@@ -108,13 +108,14 @@ class CostAware(AbstractPolicy):
             return Proposal(growth, {**memory, "grown_at": len(done)}, "scores for the neighbours of the most promising")
         chosen: list[EvaluationQuery] = []
         for _ in range(n):
+            if chosen:
+                belief.assume(chosen[-1:])
             if chosen and not state.ladder.scores:
                 members = pool(state, belief, rng)
             choice = self._best(state, belief, members, chosen)
             if choice is None:
                 break
             chosen.append(choice)
-            belief.assume([choice])
         return Proposal(chosen, memory, "" if chosen else "no evaluation that could change the answer is affordable")
 
     def _found_useless(self, state: State, belief: Belief) -> dict[str, Json]:

@@ -269,7 +269,8 @@ def scored_by_all(state: State) -> Mapping[str, Architecture]:
     found = state.architectures
     for rung in state.ladder.scores:
         known = state.scores.get(rung.name, {})
-        found = {key: a for key, a in found.items() if key in known}
+        if not found.keys() <= known.keys():
+            found = {key: a for key, a in found.items() if key in known}
     return found
 
 

@@ -18,7 +18,7 @@ from mfsearch.surrogate.kernel import CokrigingKernel
 
 LONG = 500  # lists from this length on are taken for pools, which decision after decision looks at
 _TILE = 32  # observations whose covariances are computed together: products of matrices round by their shape
-_MOST = 2**24  # covariances kept of one pool, 128 MiB; beyond, they are computed whenever they are asked for
+MOST = 2**24  # covariances kept of one pool, 128 MiB; beyond, they are computed whenever they are asked for
 _POOLS = 2
 
 
@@ -48,13 +48,13 @@ class Pool:
         found._observed, found._marks = self._observed, self._marks
         return found
 
-    def lowest(self, kernel: CokrigingKernel, observed: Tensor) -> list[Tensor] | None:
+    def lowest(self, kernel: CokrigingKernel, observed: Tensor, order: Tensor) -> list[Tensor] | None:
         """k_0 of the observations, n x d, and each chunk of the pool; n x CHUNK each, the last one narrower.
 
-        None where that is more than is kept.
+        Row i is that of observation order[i]. None where all that is more than is kept.
         """
         n = len(observed)
-        if n * len(self.keys) > _MOST:
+        if n * len(self.keys) > MOST:
             self._tiles.clear()
             return None
         marks = kernel.marks(0)
@@ -64,12 +64,16 @@ class Pool:
         self._marks, self._observed = marks, observed
         found = []
         whole = n // _TILE
-        for number, chunk in enumerate(torch.split(torch.from_numpy(self.inputs), CHUNK)):
+        rows = torch.split(torch.argsort(order), _TILE)
+        inputs = torch.from_numpy(self.inputs)
+        rest = torch.split(kernel.component(0, observed[whole * _TILE :], inputs), CHUNK, -1)
+        for number, chunk in enumerate(torch.split(inputs, CHUNK)):
             tiles = self._tiles.setdefault(number, [])
             for tile in range(len(tiles), whole):
                 tiles.append(kernel.component(0, observed[tile * _TILE : (tile + 1) * _TILE], chunk))
-            rest = [kernel.component(0, observed[whole * _TILE :], chunk)] if n % _TILE else []
-            found.append(torch.cat([*tiles[:whole], *rest]) if n else chunk.new_empty(0, len(chunk)))
+            found.append(chunk.new_empty(n, len(chunk)))
+            for place, tile_of in zip(rows, [*tiles[:whole], rest[number]], strict=False):
+                found[-1].index_copy_(0, place, tile_of)
         return found
 
 

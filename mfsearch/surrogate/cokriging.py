@@ -9,6 +9,7 @@ is mean(x) + V'w and the posterior covariance K(x, x') - V'V'.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -53,7 +54,10 @@ class ScoreMean(nn.Module):
 
     def forward(self, X: Tensor, coupling: Tensor) -> Tensor:
         """Prior mean of f_l(x) at X: ... x n x (d+1), ... x n; coupling C: L x L says how much of d_l is in each level."""
-        shares = coupling[X[..., -1].round().long()]
+        return self.shared(X, coupling[X[..., -1].round().long()])
+
+    def shared(self, X: Tensor, shares: Tensor) -> Tensor:
+        """The same where the shares of the d_l are known: ... x n x L, or L for all; the level of X is not looked at."""
         mean = shares[..., 0] * (self.constant + self.slope * self.score(X))
         return mean + (shares[..., 1:] @ self.growth) * self.size(X) if len(self.growth) else mean
 
@@ -86,6 +90,23 @@ class Hyperparameters(nn.Module):
     def dump(self) -> dict[str, Json]:
         """All values by name, as nested lists: JSON."""
         return {name: parameter.tolist() for name, parameter in self.named_parameters()}
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """What the training points say of a list of m inputs, level by level: V at any level is a sum of the W_l.
+
+    Attributes:
+        parts: W_l = L^-1 of the share of d_l + c_l in K(train, x), (n - first_l) x m each; the rows before are zero.
+        first: The first training point of at least each level.
+        means: Posterior means of the d_l + c_l, L x m.
+        covariances: Their posterior covariances at each x, L x L x m.
+    """
+
+    parts: tuple[Tensor, ...]
+    first: tuple[int, ...]
+    means: Tensor
+    covariances: Tensor
 
 
 class CokrigingModel(Model):
@@ -169,17 +190,14 @@ class CokrigingModel(Model):
             total = (here.square() * variance).sum() + self.noise[level]
             return float((here * target * variance).sum() / (total * (target.square() * variance).sum()).sqrt())
 
-    def project(self, X: Tensor, lowest: Tensor | None = None) -> Tensor:
-        """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'.
-
-        `lowest` is the kernel's k_0(train, X) where the caller has it; X is then q x (d+1).
-        """
+    def project(self, X: Tensor) -> Tensor:
+        """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'."""
         kernel = self.parameters_of.kernel
         if self._factor.ndim > 2:
             whitened: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, X), upper=False)
             return whitened
         flat = X.reshape(-1, X.shape[-1])
-        V: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, flat, lowest=lowest), upper=False)
+        V: Tensor = torch.linalg.solve_triangular(self._factor, kernel.forward(self.train_X, flat), upper=False)
         return V.reshape(len(V), *X.shape[:-1]).movedim(0, -2)
 
     def mean_of(self, X: Tensor, V: Tensor) -> Tensor:
@@ -215,28 +233,79 @@ class CokrigingModel(Model):
         learned: Tensor = self.parameters_of.noise(X)
         return learned + self.jitter
 
-    @torch.no_grad()
-    def mean_variance(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    @torch.inference_mode()
+    def whiten(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> Whitened:
+        """One pass over X: m x d, inputs without the level, for predictions at every level; the model has no batch shape.
+
+        `lowest` has the kernel's k_0(train, chunk) of every CHUNK of X where the caller knows them.
+        """
+        kernel, train, m = self.parameters_of.kernel, self.train_X, len(X)
+        coupling, spread = kernel.coupling()[train[:, -1].round().long()], kernel.spread(train)
+        above = [torch.nonzero(train[:, -1] > level - 0.5)[:, 0] for level in range(self.levels)]
+        first = tuple(int(rows[0]) if len(rows) else len(train) for rows in above)
+        parts = tuple(X.new_empty(len(train) - start, m) for start in first)
+        each, alone = X.unsqueeze(-2), torch.eye(self.levels, dtype=X.dtype)
+        means = self.parameters_of.mean.shared(each, alone).mT.contiguous()
+        covariances = X.new_zeros(self.levels, self.levels, m)
+        covariances.diagonal()[:] = kernel.shared_variance(each, alone)
+        for number, chunk in enumerate(torch.split(X, CHUNK)):
+            columns, far = slice(number * CHUNK, number * CHUNK + len(chunk)), kernel.spread(chunk)
+            for level, start in enumerate(first):
+                share = coupling[start:, level, None]
+                if level:
+                    block = kernel.component(level, train[start:], chunk)
+                    if spread is not None and far is not None:
+                        block.mul_(spread[start:, level, None]).mul_(far[:, level])
+                    block.add_(kernel.constants[level]).mul_(share)
+                else:  # whose constant is the mean function's
+                    block = share * (kernel.component(0, train, chunk) if lowest is None else lowest[number])
+                W = torch.linalg.solve_triangular(self._factor[start:, start:], block, upper=False)
+                parts[level][:, columns] = W
+                means[level, columns] += W.mT @ self._whitened[start:, 0]
+                for other in range(level + 1):
+                    told = (W * parts[other][start - first[other] :, columns]).sum(0)
+                    covariances[level, other, columns] -= told
+                    if other < level:
+                        covariances[other, level, columns] -= told
+        return Whitened(parts, first, means, covariances)
+
+    @torch.inference_mode()
+    def predict(self, level: int, whitened: Whitened) -> tuple[Tensor, Tensor]:
+        """Posterior mean and variance of f at a level of a whitened list, m each."""
+        shares = self.parameters_of.kernel.coupling()[level]
+        variance = torch.outer(shares, shares).flatten() @ whitened.covariances.flatten(0, 1)
+        return shares @ whitened.means, variance.clamp_min(SMALLEST_VARIANCE)
+
+    @torch.inference_mode()
+    def projected(self, whitened: Whitened, level: int, places: Tensor) -> Tensor:
+        """V at a level of some places of a whitened list, n x q; what `project` computes."""
+        shares = self.parameters_of.kernel.coupling()[level].tolist()
+        V: Tensor = shares[0] * whitened.parts[0][:, places]
+        for start, part, share in zip(whitened.first[1 : level + 1], whitened.parts[1:], shares[1:], strict=False):
+            V[start:] += share * part[:, places]
+        return V
+
+    @torch.inference_mode()
+    def mean_variance(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and variance of f at X: m x (d+1), each b x m, b the model's batch shape (usually empty).
 
-        Chunked; takes tens of thousands of candidates. `lowest` has the kernel's k_0(train, chunk) of every CHUNK of X where
-        the caller knows them.
+        Chunked; takes tens of thousands of candidates.
         """
         if not len(X):
             empty = X.new_empty(*self.batch_shape, 0)
             return empty, empty
         learned, told = [], []  # what the data add to the mean, and take from the variance
-        for number, chunk in enumerate(torch.split(X, CHUNK)):
-            V = self.project(chunk, None if lowest is None else lowest[number])
+        for chunk in torch.split(X, CHUNK):
+            V = self.project(chunk)
             learned.append((V.mT @ self._whitened).squeeze(-1))
             told.append(V.square().sum(-2))
         mean = self.parameters_of.prior_mean(X) + torch.cat(learned, -1)
         variance = (self.parameters_of.kernel.variance(X) - torch.cat(told, -1)).clamp_min(SMALLEST_VARIANCE)
         return mean, variance.expand(mean.shape)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def mean(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> Tensor:
-        """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices. `lowest` as above."""
+        """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices. `lowest` as for `whiten`."""
         weights = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)
         kernel, prior = self.parameters_of.kernel, self.parameters_of.prior_mean
         learned = [X.new_empty(0)]

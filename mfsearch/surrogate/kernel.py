@@ -40,12 +40,17 @@ class _Matern52(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, squared: Tensor, variance: Tensor) -> Tensor:
+        linear, value = _Matern52.parts(squared, variance)
+        ctx.save_for_backward(linear, value, variance)
+        return value
+
+    @staticmethod
+    def parts(squared: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Variance (1 + r) exp(-r), and the value."""
         r = squared.clamp_min(0.0).mul_(5.0).sqrt_()
         decay = torch.exp(-r).mul_(variance)
         linear = (r + 1.0).mul_(decay)
-        value = torch.addcmul(linear, r.square_(), decay, value=1.0 / 3.0)
-        ctx.save_for_backward(linear, value, variance)
-        return value
+        return linear, torch.addcmul(linear, r.square_(), decay, value=1.0 / 3.0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,6 +60,8 @@ class _Matern52(torch.autograd.Function):
 
 def matern52(squared: Tensor, variance: Tensor) -> Tensor:
     """Compute variance (1 + r + r^2/3) exp(-r) with r = sqrt(5 squared), once differentiable everywhere; variance is a scalar."""
+    if not torch.is_grad_enabled():
+        return _Matern52.parts(squared, variance)[1]
     value: Tensor = _Matern52.apply(squared, variance)  # type: ignore[no-untyped-call]
     return value
 
@@ -160,7 +167,11 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
 
     def variance(self, X: Tensor) -> Tensor:
         """Prior variance at X: ... x (d+1), the shape without its last axis."""
-        shares, spread = self.coupling().square()[X[..., -1].round().long()], self.spread(X)
+        return self.shared_variance(X, self.coupling().square()[X[..., -1].round().long()])
+
+    def shared_variance(self, X: Tensor, shares: Tensor) -> Tensor:
+        """The same where the shares C^2 of the d_l are known: ... x L, or L for all; the level of X is not looked at."""
+        spread = self.spread(X)
         if spread is None:
             return shares @ (self.signal_variance() + self.constants)
         return (shares * (self.signal_variance() * spread.square() + self.constants)).sum(-1)

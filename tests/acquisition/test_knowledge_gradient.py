@@ -50,6 +50,17 @@ def test_gain_equals_quadrature_between_the_kinks(seed):
     assert got.item() == pytest.approx(by_quadrature(a, b), abs=1e-9)
 
 
+@pytest.mark.parametrize("spread", [0.01, 0.3, 3.0])
+def test_lines_that_are_left_out_are_never_on_top(spread):
+    """Many lines, few of them on top, another number in every row; one row has all on top: tangents of a parabola."""
+    rng = np.random.default_rng(int(100 * spread))
+    a, b = rng.standard_normal(60), spread * rng.standard_normal((8, 60))
+    b[0] = np.linspace(-3, 3, 60)
+    for intercepts in (a, -0.5 * b[0] ** 2):
+        got = expected_maximum_gain(torch.from_numpy(intercepts), torch.from_numpy(b))
+        np.testing.assert_allclose(got, [by_quadrature(intercepts, row) for row in b], atol=1e-9)
+
+
 @given(st.floats(-3, 3), st.floats(0.01, 5))
 def test_two_lines_are_expected_improvement(gap, slope):
     """One line is known, the other is normal around gap with standard deviation slope."""

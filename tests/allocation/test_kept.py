@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
@@ -77,20 +78,21 @@ def test_a_pool_keeps_what_it_has_when_more_comes(cells: list[Architecture]) -> 
     kernel = CokrigingKernel(blocks, 1)
     inputs, observed = rng.random((CHUNK + 300, 3)), torch.from_numpy(rng.random((70, 3)))
     pool = Pool([str(i) for i in range(CHUNK + 100)], inputs[: CHUNK + 100])
-    first = pool.lowest(kernel, observed[:40])
+    first = pool.lowest(kernel, observed[:40], torch.arange(40))
     short, pool = pool, pool.extended([str(i) for i in range(CHUNK + 100, CHUNK + 300)], inputs[CHUNK + 100 :])
-    second = pool.lowest(kernel, observed)
+    order = torch.from_numpy(rng.permutation(70))
+    second = pool.lowest(kernel, observed, order)
     assert len(short.keys) == len(short.inputs) == len(short.places) == CHUNK + 100
-    again = short.lowest(kernel, observed[:40])
+    again = short.lowest(kernel, observed[:40], torch.arange(40))
     assert again is not None and [chunk.shape for chunk in again] == [(40, CHUNK), (40, 100)]
     assert first is not None and second is not None
     assert [chunk.shape for chunk in first] == [(40, CHUNK), (40, 100)]
     assert [chunk.shape for chunk in second] == [(70, CHUNK), (70, 300)]
-    oracle = kernel.component(0, observed, torch.from_numpy(inputs))
+    oracle = kernel.component(0, observed[order], torch.from_numpy(inputs))
     torch.testing.assert_close(torch.cat(second, 1), oracle, rtol=1e-12, atol=1e-12)
     with torch.no_grad():
         kernel.log_numeric_lengthscale.add_(0.5)
-    third = pool.lowest(kernel, observed)
+    third = pool.lowest(kernel, observed, torch.arange(70))
     assert third is not None
     torch.testing.assert_close(
         torch.cat(third, 1), kernel.component(0, observed, torch.from_numpy(inputs)), rtol=1e-12, atol=1e-12
@@ -114,11 +116,27 @@ def test_a_list_stays_good_when_a_longer_one_begins_with_it(
 
 
 def test_more_than_is_kept_is_computed_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mfsearch.allocation.kept._MOST", 1000)
+    monkeypatch.setattr("mfsearch.allocation.kept.MOST", 1000)
     pool = Pool([str(i) for i in range(300)], np.random.default_rng(0).random((300, 2)))
     kernel = CokrigingKernel(InputBlocks(numeric=(0, 1)), 1)
-    assert pool.lowest(kernel, torch.zeros(3, 2, dtype=torch.float64)) is not None
-    assert pool.lowest(kernel, torch.zeros(4, 2, dtype=torch.float64)) is None
+    assert pool.lowest(kernel, torch.zeros(3, 2, dtype=torch.float64), torch.arange(3)) is not None
+    assert pool.lowest(kernel, torch.zeros(4, 2, dtype=torch.float64), torch.arange(4)) is None
+
+
+def test_what_is_too_much_to_keep_gives_the_same_figures(
+    make: Callable[..., State], cells: list[Architecture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def figures() -> list[NDArray[np.float64]]:
+        belief = Belief(make(seen=seen(cells, 70, 6), scored=cells[:600]), Kept())
+        gradient = belief.gradient(cells[:600], np.arange(0, 600, 9))
+        gains = [belief.gains(gradient, cells[:600], level, list(range(0, 600, 7))) for level in (0, 1)]
+        return [*belief.mean_variance(cells[:600], 1), belief.upper(cells[:600], 0, range(50, 300)), *gains]
+
+    kept = figures()
+    for module in ("belief", "kept"):
+        monkeypatch.setattr(f"mfsearch.allocation.{module}.MOST", 1000)
+    for ours, plain in zip(kept, figures(), strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-9)
 
 
 def test_inputs_that_may_still_change_are_not_kept(make: Callable[..., State], cells: list[Architecture]) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from botorch.posteriors.gpytorch import GPyTorchPosterior
 from botorch.sampling.normal import IIDNormalSampler
 
 from mfsearch.errors import DataError
-from mfsearch.surrogate.cokriging import CokrigingModel, Hyperparameters
+from mfsearch.surrogate.cokriging import CHUNK, CokrigingModel, Hyperparameters
 from mfsearch.surrogate.data import InputBlocks, TrainingData
 from mfsearch.surrogate.fit import fit_cokriging
 
@@ -45,6 +46,35 @@ def test_posterior_agrees_with_the_textbook_on_data_that_are_not_nested(constant
     fast_mean, fast_variance = model.mean_variance(Q)
     np.testing.assert_allclose(fast_mean, mean, atol=1e-8)
     np.testing.assert_allclose(fast_variance, np.diag(covariance), atol=1e-8)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("outlook", [True, False])
+def test_one_pass_over_a_list_serves_every_level(levels, outlook, blocks, draw, hyper, textbook):
+    """Also with observations that came later, behind those of higher levels; and where a level has none."""
+    blocks = blocks if outlook else replace(blocks, outlook=None)
+    parameters = hyper(blocks, levels, seed=levels)
+    data = observations(draw, 25, levels)
+    Q = draw(CHUNK + 40, levels, seed=5)
+    book = textbook(parameters.dump(), blocks, levels)
+    more = draw(4, levels, seed=7)
+    model = CokrigingModel(parameters, data)
+    later = model.condition_on_observations(more, torch.zeros(4, 1, dtype=torch.float64))
+    few = data.X[:, -1] < max(levels - 1, 1)
+    lacking = CokrigingModel(parameters, TrainingData(data.X[few], data.y[few]))
+    for held in (model, later, lacking):
+        lowest = [parameters.kernel.component(0, held.train_X, chunk).detach() for chunk in torch.split(Q, CHUNK)]
+        for known in (None, lowest):
+            whitened = held.whiten(Q[:, :-1], known)
+            for level in range(levels):
+                Q[:, -1] = level
+                X, places = held.train_X.numpy(), torch.tensor([3, CHUNK + 5, 0])
+                mean, covariance = book.posterior(X, held.train_Y[:, 0].numpy(), Q[-50:].numpy(), book.noise(X, 1e-6))
+                found = held.predict(level, whitened)
+                np.testing.assert_allclose(found[0][-50:], mean, atol=1e-8)
+                np.testing.assert_allclose(found[1][-50:], np.diag(covariance), atol=1e-8)
+                V = held.projected(whitened, level, places)
+                np.testing.assert_allclose(V, held.project(Q[places]).detach(), atol=1e-9)
 
 
 def test_known_noise_wins_and_nan_means_learned(blocks, draw, hyper, textbook):
