@@ -29,6 +29,7 @@ _homes = {
         "StudyError",
         "UsageError",
     ),
+    "mfsearch.execution.local": ("LocalExecutor",),
     "mfsearch.execution.serial": ("SerialExecutor",),
     "mfsearch.execution.virtual": ("VirtualExecutor",),
     "mfsearch.fidelities.base": ("AbstractEvaluation", "AbstractScore", "Context"),

@@ -23,6 +23,7 @@ from mfsearch.errors import (
     StudyError as StudyError,
     UsageError as UsageError,
 )
+from mfsearch.execution.local import LocalExecutor as LocalExecutor
 from mfsearch.execution.serial import SerialExecutor as SerialExecutor
 from mfsearch.execution.virtual import VirtualExecutor as VirtualExecutor
 from mfsearch.fidelities.base import (

@@ -22,6 +22,7 @@ from mfsearch.config import Component, StudyConfig
 from mfsearch.datasets import DATASETS
 from mfsearch.errors import ConfigError
 from mfsearch.execution.base import AbstractExecutor
+from mfsearch.execution.local import LocalExecutor
 from mfsearch.execution.serial import SerialExecutor
 from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.fidelities import FIDELITIES
@@ -80,24 +81,34 @@ def build_executor(config: StudyConfig, problem: Problem) -> AbstractExecutor:
     """Where the evaluations run; sets the number of torch's threads.
 
     Raises:
-        ConfigError: If the executor does not fit the problem, or has not as many workers.
+        ConfigError: If the executor does not fit the problem, or the number of workers.
     """
     execution = config.execution
-    name = execution.executor or ("virtual" if problem.virtual else "serial")
+    real = "local" if execution.workers > 1 or execution.memory is not None else "serial"
+    name = execution.executor or ("virtual" if problem.virtual else real)
     if (name == "virtual") is not problem.virtual:
-        costs, fitting = ("simulated", "virtual") if problem.virtual else ("measured", "serial")
+        costs, fitting = ("simulated", "'virtual'") if problem.virtual else ("measured", "'serial' or 'local'")
         raise ConfigError(
-            f"execution.executor must be {fitting!r} for {problem.name!r}, whose costs are {costs}; got {name!r}. Leave it out."
+            f"execution.executor must be {fitting} for {problem.name!r}, whose costs are {costs}; got {name!r}. Leave it out."
         )
     torch.set_num_threads(execution.threads)
-    if problem.virtual:
+    if name == "virtual":
         return VirtualExecutor(execution.workers)
-    if execution.workers > 1:
+    if name == "local":
+        gpus = _gpus() if build_device(config) == "cuda" else ()
+        return LocalExecutor(execution.workers, execution.clock, execution.threads, gpus, execution.memory)
+    if execution.workers > 1 or execution.memory is not None:
         raise ConfigError(
-            f"execution.workers must be 1 in this version for {problem.name!r}, whose costs are measured; got {execution.workers}. "
-            "Leave --workers out."
+            f"execution.executor 'serial' has one worker, without a limit of memory; got {execution.workers} workers and memory "
+            f"{execution.memory}. Take 'local'."
         )
     return SerialExecutor(execution.clock)
+
+
+def _gpus() -> list[str]:
+    """The GPUs that this process sees, by the names that CUDA_VISIBLE_DEVICES has for them."""
+    given = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return given or [str(number) for number in range(torch.cuda.device_count())]
 
 
 def build_device(config: StudyConfig) -> str:

@@ -114,18 +114,20 @@ class ExecutionConfig(Section):
     """Where evaluations run; nothing of it changes what is searched.
 
     Attributes:
-        executor: `serial` or `virtual`; None takes what the problem needs.
+        executor: `serial`, `local` or `virtual`; None takes what the problem and the number of workers need.
         workers: Executor slots.
         threads: CPU threads of one slot.
         device: torch device; `auto` takes CUDA where there is one.
         clock: What is charged where nothing is simulated: elapsed time, or CPU time (on shared cores).
+        memory: GiB of address space of each `local` worker; None: no limit.
     """
 
-    executor: Literal["serial", "virtual"] | None = None
+    executor: Literal["serial", "local", "virtual"] | None = None
     workers: int = Field(default=1, ge=1, le=10_000)
     threads: int = Field(default=1, ge=1, le=1_024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     clock: Literal["wall", "cpu"] = "wall"
+    memory: float | None = Field(default=None, gt=0)
 
 
 class StudyConfig(Section):

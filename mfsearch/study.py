@@ -265,20 +265,20 @@ class Study:
             BudgetError: If the budget cannot pay for what rungs share, or for any evaluation.
         """
         self.prepare()
-        while True:
-            while (free := self.executor.free_slots) and (queries := self.ask(free)):
-                for query in queries:
-                    self.executor.submit(self._job(query))
-            try:
-                observations = self.executor.collect()
-            except KeyboardInterrupt:
-                self._bury_the_lost()
-                raise
-            if not observations:
-                break
-            for observation in observations:
-                self._tell(observation)
-            self._check_hope()
+        with self.executor:
+            while True:
+                while (free := self.executor.free_slots) and (queries := self.ask(free)):
+                    for query in queries:
+                        self.executor.submit(self._job(query))
+                try:
+                    if not (observations := self.executor.collect()):
+                        break
+                except KeyboardInterrupt:
+                    self._bury_the_lost()
+                    raise
+                for observation in observations:
+                    self._tell(observation)
+                self._check_hope()
         self._write(EventKind.STOPPED, {"reason": self._stop_reason})
         if not self.state.observations:
             raise BudgetError(

@@ -11,6 +11,7 @@ from mfsearch.allocation.random_search import RandomSearch
 from mfsearch.build import build_device, build_executor, build_policy, build_problem, has_gpu
 from mfsearch.config import StudyConfig, load_config, presets
 from mfsearch.errors import ConfigError, DataError, SpaceError
+from mfsearch.execution.local import LocalExecutor
 from mfsearch.execution.serial import SerialExecutor
 from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.fidelities.distillation import Distillation
@@ -174,13 +175,14 @@ def test_executors_fit_the_problem(home: Path, own: StudyConfig):
     ):
         build_executor(load_config("branin", ["execution.executor=serial"]), problem)
     with pytest.raises(
-        ConfigError, match=r"execution\.executor must be 'serial' for 'mine', whose costs are measured; got 'virtual'"
+        ConfigError, match=r"execution\.executor must be 'serial' or 'local' for 'mine', whose costs are measured; got 'virtual'"
     ):
         build_executor(load_config("branin", ["execution.executor=virtual"]), live)
-    with pytest.raises(
-        ConfigError, match=r"execution\.workers must be 1 in this version for 'mine'.*; got 2\. Leave --workers out"
-    ):
-        build_executor(load_config("branin", ["execution.workers=2"]), live)
+    with pytest.raises(ConfigError, match=r"execution\.executor 'serial' has one worker.*; got 2 workers and memory None\. Take"):
+        build_executor(load_config("branin", ["execution.workers=2", "execution.executor=serial"]), live)
+    for overrides in (["execution.workers=2"], ["execution.executor=local"], ["execution.memory=8"]):
+        local = build_executor(load_config("digits", overrides), live)
+        assert isinstance(local, LocalExecutor) and local.free_slots == local.slots == (2 if "workers" in overrides[0] else 1)
 
 
 def test_the_real_executor_sets_clock_and_threads(home: Path, own: StudyConfig):

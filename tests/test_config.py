@@ -113,7 +113,7 @@ def test_overrides(overrides: list[str], key: str, value: object):
         ("seed", "--set seed: an override must be KEY=VALUE or KEY.SUB=VALUE; got 'seed'. Example: --set seed=3."),
         ("a..b=1", "--set a..b=1: an override must be KEY=VALUE"),
         ("sede=1", f"--set sede=1: a key must be one of {ALL_KEYS}; got 'sede'. Did you mean 'seed'?"),
-        ("execution.clok=1", "--set execution.clok=1: a key must be one of clock, device, executor, threads, workers; "
+        ("execution.clok=1", "--set execution.clok=1: a key must be one of clock, device, executor, memory, threads, workers; "
          "got 'execution.clok'. Did you mean 'clock'?"),
         ("execution.clock=walll", "--set execution.clock=walll: execution.clock must be 'wall' or 'cpu'; got 'walll'. Did you mean 'wall'?"),
         ("name=''", "--set name='': name must have at least 1 character; got ''."),
@@ -150,7 +150,7 @@ def test_override_errors_in_lists(write):
         ("problem: digits\nbudget: 90", "c.yaml:2:1: budget must be a duration with its unit; got 90. Write for example 90min."),
         ("problem: digits\nbudget: 4gpu-hurs", "Did you mean 4gpu-hours?"),
         ("problem: digits\nbudget: -3min", "c.yaml:2:1: budget must be a duration: a duration must be positive and finite; got '-3min'."),
-        ("problem: digits\nexecution:\n  executor: seril", "c.yaml:3:3: execution.executor must be 'serial' or 'virtual'; got 'seril'. "
+        ("problem: digits\nexecution:\n  executor: seril", "c.yaml:3:3: execution.executor must be 'serial', 'local' or 'virtual'; got 'seril'. "
          "Did you mean 'serial'?"),
         ("problem: digits\nconstraints: params < 1", "c.yaml:2:1: constraints must be a list; got 'params < 1'."),
         ("problem: digits\nname: ' x'", "c.yaml:2:1: name must be printable, without spaces around it; got ' x'."),

@@ -91,3 +91,12 @@ def test_a_real_search_leaves_a_network_that_does_what_was_reported(folder: Path
     again = call("run", "small.yaml", "--study", "again", "--json")
     line = next(line for line in again.splitlines() if "teacher teacher" in line)
     assert "0.0 s (cached, originally " in line
+
+
+def test_two_workers_train_side_by_side(folder: Path):
+    outcome = json.loads(call("run", "small.yaml", "--study", "pair", "--workers", "2", "--json").splitlines()[-1])
+    assert outcome["evaluated_at_target"] and Path(outcome["weights"]).exists()
+    # Both may run to the end of the budget.
+    assert 0 < outcome["spent_seconds"] <= outcome["budget_seconds"] + 2 * 2.0
+    report = json.loads(Path(outcome["report"]).with_suffix(".json").read_text())
+    assert sum(line["seconds"] for line in report["spent"]) == pytest.approx(outcome["spent_seconds"])

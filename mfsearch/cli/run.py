@@ -21,7 +21,9 @@ from mfsearch.config import DEFAULT_PRESET, load_config
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 @click.option("--policy", metavar="NAME", help="What decides: cost_aware, random, ...")
-@click.option("--executor", metavar="NAME", help="Where evaluations run: serial, or virtual for simulated costs.")
+@click.option(
+    "--executor", metavar="NAME", help="Where evaluations run: serial, local (worker processes), or virtual for simulated costs."
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Evaluations at a time.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the config; may be given again."

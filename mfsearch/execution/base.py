@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from mfsearch.fidelities.base import AbstractEvaluation
 from mfsearch.records import EvaluationQuery, Measurement, Objective, Observation, Status
@@ -41,7 +42,7 @@ class Job:
 
 
 class AbstractExecutor(ABC):
-    """Where evaluations run."""
+    """Where evaluations run. A context: at its end what still runs is ended."""
 
     @property
     @abstractmethod
@@ -69,6 +70,16 @@ class AbstractExecutor(ABC):
     @abstractmethod
     def collect(self) -> list[Observation]:
         """Wait until at least one submitted job has ended, and return what has; empty only if nothing was submitted."""
+
+    def close(self) -> None:
+        """End what still runs, and give back processes where there are any; a later job begins anew."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
 
 def value_of(values: Mapping[str, float], signal: str, objective: Objective) -> float:

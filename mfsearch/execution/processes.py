@@ -44,7 +44,7 @@ def each_in_a_process(
         return
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), interruptible():
+    with threads_of_children(1), interruptible():
         pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin)
         try:
             futures = {pool.submit(function, task): task for task in tasks}
@@ -73,10 +73,10 @@ def _end_with(sentinel: int) -> None:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that start within inherit an environment that asks for one thread."""
+def threads_of_children(number: int) -> Iterator[None]:
+    """Processes that start within inherit an environment that asks for so many threads of mathematics."""
     before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    os.environ.update(dict.fromkeys(_THREADS, str(number)))
     try:
         yield
     finally:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractEvaluation, AbstractScore, Context
@@ -59,6 +61,19 @@ class FunctionFidelity(AbstractEvaluation):
             return replace(result, seconds=seconds) if given else result
         values = result if isinstance(result, Mapping) else {self.signal.removeprefix("-"): float(result)}
         return Measurement(values, seconds, self.noise)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Where the decorator has put it in its function's place, it travels by that name; so does a function."""
+        module, name = getattr(self._function, "__module__", ""), getattr(self._function, "__qualname__", "")
+        if getattr(sys.modules.get(module), name, None) is self:
+            return _found, (module, name)
+        return super().__reduce_ex__(protocol)
+
+
+def _found(module: str, name: str) -> FunctionFidelity:
+    """The rung of this name, in another process."""
+    rung: FunctionFidelity = getattr(importlib.import_module(module), name)
+    return rung
 
 
 class FunctionScore(AbstractScore):

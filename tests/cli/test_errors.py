@@ -53,7 +53,11 @@ def unwritable(path: Path) -> str:
         (["run", "nowhere.yaml"], "nowhere.yaml", "Presets:"),
         (["run", "branin", "--executor", "ray"], "execution.executor", "'serial'"),
         (["run", "branin", "--executor", "serial"], "execution.executor must be 'virtual'", "Leave it out"),
-        (["run", "digits", "--workers", "2"], "execution.workers must be 1 in this version", "Leave --workers out"),
+        (
+            ["run", "digits", "--workers", "2", "--executor", "serial"],
+            "execution.executor 'serial' has one worker",
+            "Take 'local'.",
+        ),
         (["run", "code.yaml"], "my.module:Policy", "--allow-code"),
         (["run", "branin", "--warm-start", "nobody"], "no study is called 'nobody'", "mfsearch run"),
         (["run", "branin", "--warm-start", "none.csv"], "none.csv", "Check the path"),

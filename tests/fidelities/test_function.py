@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import time
 from pathlib import Path
 
@@ -82,3 +83,9 @@ def test_costs_are_checked(cost: float) -> None:
         FunctionFidelity("x", lambda a, c: 1.0, cost)
     with pytest.raises(ConfigError, match="must have at least one column"):
         FunctionScore("x", lambda a: 1.0, (), 1.0)
+
+
+def test_a_rung_of_a_function_of_a_module_can_be_sent():
+    rung = FunctionFidelity("low", math.sqrt, 1.0, noise=0.1)  # type: ignore[arg-type]
+    again = pickle.loads(pickle.dumps(rung))
+    assert (again.name, again.noise, again.expected_cost(A)) == ("low", 0.1, 1.0)
