@@ -142,6 +142,16 @@ class Belief:
         observed = ~np.isnan(known)
         return np.where(observed, known, mean), np.where(observed, SMALLEST_VARIANCE, variance + float(self.model.noise[level]))
 
+    def difference(self, first: Architecture, second: Architecture, level: int) -> tuple[float, float]:
+        """Mean and standard deviation of what is sought of one architecture at a level less that of another."""
+        mean, variance = self.mean_variance([first, second], level)
+        shared = 0.0
+        if level < len(self._levels) - 1 or not {first.key, second.key} & set(self._realised or {}):
+            X = self.inputs([first, second], level)
+            with torch.inference_mode():
+                shared = float(self.model.cross_covariance(X[:1], X[1:])[0, 0])
+        return float(mean[0] - mean[1]), max(float(variance.sum()) - 2 * shared, 0.0) ** 0.5
+
     def realised(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Values observed at a deterministic target, n; NaN where there is none."""
         known = self._realised or {}

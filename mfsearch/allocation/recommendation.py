@@ -9,6 +9,8 @@ from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import refine
 from mfsearch.records import Architecture, Observation, Recommendation, Status
 
+_AHEAD = 0.5  # standard deviations
+
 
 def recommend(state: State, rule: str, belief: Belief | None = None) -> Recommendation | None:
     """The answer as of now.
@@ -16,7 +18,8 @@ def recommend(state: State, rule: str, belief: Belief | None = None) -> Recommen
     Args:
         state: What is known.
         rule: `evaluated`: the best posterior mean among architectures evaluated at the target, where there are any, else among
-            those of the highest rung that was used. `predicted`: the best posterior mean at the target of any candidate.
+            those of the highest rung that was used. `predicted`: the best posterior mean at the target of any candidate; one that was never
+            evaluated there must be ahead of the best of those that were by half a standard deviation of their difference.
         belief: The posterior of this very state, where the caller has it already.
 
     Returns:
@@ -37,10 +40,14 @@ def recommend(state: State, rule: str, belief: Belief | None = None) -> Recommen
         members = [o.query.architecture for o in by_rung[highest]]
     mean, _ = belief.mean_variance(members, last)
     best = members[int(np.argmax(mean))]
+    seen = list({o.query.architecture.key: o.query.architecture for o in by_rung[target]}.values())
+    if seen and best not in seen:
+        # Of many predictions the best is the one that is wrong in its own favour: it must be more than a little ahead.
+        tried = seen[int(np.argmax(belief.mean_variance(seen, last)[0]))]
+        ahead, spread = belief.difference(best, tried, last)
+        best = best if ahead > _AHEAD * spread else tried
     shown, interval = belief.shown(best, last)
-    return Recommendation(
-        best, shown, interval, any(o.query.architecture == best for o in by_rung[target]), _highest(best, done, state)
-    )
+    return Recommendation(best, shown, interval, best in seen, _highest(best, done, state))
 
 
 def _highest(architecture: Architecture, done: list[Observation], state: State) -> Observation | None:

@@ -6,6 +6,7 @@ import os
 import runpy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -40,6 +41,24 @@ def test_predictions_follow_the_truth(belief: Belief, members: list[Architecture
     mean, variance = belief.mean_variance(held_out, 1)
     assert spearmanr(mean, [truth(a) for a in held_out]).statistic > 0.9
     assert (variance > 0).all()
+
+
+def test_a_difference_knows_what_two_have_in_common(
+    make: Callable[..., State], members: list[Architecture], table_ladder: FidelityLadder
+) -> None:
+    """The oracle: the joint posterior; at a table's target what was observed there is known, and what was not has its own noise."""
+    seen = [(a, "low") for a in members[:25]] + [(a, "full") for a in members[20:28]]
+    pair = [members[22], members[60]]
+    belief = Belief(make(seen=seen, scored=members))
+    for level in (0, 1):
+        joint: Any = cast(Any, belief.model.posterior(belief.inputs(pair, level))).distribution
+        covariance = joint.covariance_matrix.detach().numpy()
+        mean, spread = belief.difference(pair[0], pair[1], level)
+        assert mean == pytest.approx(float(joint.mean[0] - joint.mean[1]))
+        assert spread == pytest.approx(np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]), rel=1e-6)
+    exact = Belief(make(seen=seen, scored=members, ladder=table_ladder))
+    means, variances = exact.mean_variance(pair, 1)
+    assert exact.difference(pair[1], pair[0], 1) == pytest.approx((means[1] - means[0], np.sqrt(variances[1])), rel=1e-6)
 
 
 def test_a_score_may_be_the_lowest_level(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mfsearch.allocation.base import State
+from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.recommendation import recommend
 from mfsearch.records import Architecture
 from mfsearch.spaces.nasbench201 import NASBench201Space
@@ -60,3 +61,20 @@ def test_predicted_may_be_anything_that_was_scored(make: Callable[..., State], m
     found = recommend(make(seen=seen, scored=members), "predicted")
     assert found is not None
     assert found.architecture.genotype.count("nor_conv_3x3") >= members[150].genotype.count("nor_conv_3x3")
+
+
+@pytest.mark.parametrize(("spread", "tried"), [(0.3, True), (0.1, False)])
+def test_a_prediction_must_be_ahead_of_what_was_evaluated_by_more_than_a_little(
+    make: Callable[..., State], members: list[Architecture], monkeypatch: pytest.MonkeyPatch, spread: float, tried: bool
+) -> None:
+    """Half a standard deviation of the difference; before anything was evaluated at the target there is nothing to be ahead of."""
+    seen = [(a, "low") for a in members[:150:6]]
+    full = [(a, "full") for a in members[:150:15]]
+    monkeypatch.setattr(Belief, "difference", lambda *_: (0.1, spread))
+    found = recommend(make(seen=[*seen, *full], scored=members), "predicted")
+    assert found is not None and found.evaluated_at_target is tried
+    if tried:
+        best = max(full, key=lambda pair: pair[0].genotype.count("nor_conv_3x3"))[0]
+        assert found.architecture.genotype.count("nor_conv_3x3") == best.genotype.count("nor_conv_3x3")
+    before = recommend(make(seen=seen, scored=members), "predicted")
+    assert before is not None and not before.evaluated_at_target

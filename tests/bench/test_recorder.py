@@ -90,7 +90,7 @@ def test_other_policies_have_one_fitted(problem: Problem, rule: str):
     done = study(problem, policy, 60.0, watch, rule=rule)
     tried = {o.query.architecture.key for o in done.state.observations}
     assert not done.state.memory, "the policy's own memory is not touched"
-    assert all((row.recommended in tried) is (rule == "evaluated") for row in watch.rows[2:])
+    assert all(row.recommended in tried for row in watch.rows[2:]) is (rule == "evaluated")
 
 
 def test_beyond_some_observations_it_is_made_anew_as_the_costs_grow(problem: Problem, monkeypatch: pytest.MonkeyPatch):
