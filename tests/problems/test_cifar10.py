@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
+import bright_rows
 import pytest
 from click.testing import CliRunner
 
@@ -53,12 +53,7 @@ def search(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
 
 def test_the_small_setting_searches_on_a_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Bright rows in place of pictures: every rung, the teacher, and the verdict on the test set."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(2_000) % 10
-    images = rng.integers(0, 150, (2_000, 32, 32, 3)).astype(np.uint8)
-    for i, label in enumerate(labels):
-        images[i, 3 * label : 3 * label + 3] += 100
-    np.savez(tmp_path / "rows.npz", x_train=images[:1_500], y_train=labels[:1_500], x_test=images[1_500:], y_test=labels[1_500:])
+    bright_rows.write(tmp_path / "rows.npz", 1_500, 500)
     answer = search(tmp_path / "rows.npz", tmp_path, monkeypatch)
     assert answer["evaluated_at_target"] is True
     assert 20 < float(str(answer["test_accuracy"])) <= 100 and float(str(answer["spent_seconds"])) < 42

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
+import bright_rows
 import pytest
 
 from mfsearch.reproduce.live import Setting, Size, live, prepare_table
@@ -18,12 +18,7 @@ SIZE = Size({"train": 320, "val": 100, "test": 100, "epochs": 1}, 4, 1, 32, 2, 5
 def live_setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
     """Pictures and table lie in one folder; the table is imported."""
     data, home = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("home")
-    rng = np.random.default_rng(0)
-    labels = np.arange(600) % 10
-    images = rng.integers(0, 150, (600, 32, 32, 3)).astype(np.uint8)
-    for i, label in enumerate(labels):
-        images[i, 3 * label : 3 * label + 3] += 100
-    np.savez(data / "pictures.npz", x_train=images[:450], y_train=labels[:450], x_test=images[450:], y_test=labels[450:])
+    bright_rows.write(data / "pictures.npz", 450, 150)
     lines = ["arch,cifar10-valid_seconds_per_epoch,cifar10-valid_val_e12,cifar10-valid_val_e200,cifar10_test_e200"]
     cells = NASBench201Space().enumerate()[5:6000:150]
     for number, cell in enumerate(cells):
