@@ -22,6 +22,8 @@ from mfsearch.fidelities.base import AbstractEvaluation
 from mfsearch.fidelities.function import FunctionFidelity
 from mfsearch.records import Architecture, EvaluationQuery, Objective, Observation, Status
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.store.sql import EventStore
+from mfsearch.store.state import StudyState
 from mfsearch.study import Study
 
 
@@ -214,3 +216,54 @@ def test_workers_end_with_the_process_that_began_them(tmp_path: Path, number: si
             parent.kill()
             if alive(pid):
                 os.kill(int(pid), signal.SIGKILL)
+
+
+SEARCH = """
+import sys
+from pathlib import Path
+
+from hostile_rungs import Fragile
+from mfsearch.allocation.random_search import RandomSearch
+from mfsearch.execution.local import LocalExecutor
+from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.store.sql import EventStore
+from mfsearch.study import Study
+
+if __name__ == "__main__":
+    folder, store = Path(sys.argv[1]), EventStore(f"sqlite:///{sys.argv[1]}/s.db")
+    begun = "s" in store.names()
+    options = {"policy": RandomSearch(), "executor": LocalExecutor(2), "store": store, "name": "s", "workdir": folder / "work"}
+    Study(NASBench201Space(), [Fragile()], None if begun else 6.0, resume=begun, **options).run()
+"""
+
+
+@pytest.mark.faults
+def test_the_main_process_is_killed_and_nothing_is_lost_or_charged_twice(tmp_path: Path):
+    (tmp_path / "search.py").write_text(SEARCH)
+    words = [sys.executable, str(tmp_path / "search.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    store = EventStore(f"sqlite:///{tmp_path}/s.db")
+
+    def replayed() -> StudyState:
+        return StudyState.replay(store.events("s"), NASBench201Space().parse)
+
+    completed: list[set[int]] = []
+    for more in (8, 9):
+        with subprocess.Popen(words, env=environment) as main:
+            before = sum(len(ids) for ids in completed[-1:])
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and main.poll() is None:
+                time.sleep(0.05)
+                if "s" in store.names() and len(replayed().observations) >= before + more:
+                    break
+            main.kill()
+        completed.append({o.query.id for o in replayed().observations if o.status is Status.OK})
+    subprocess.run(words, env=environment, check=True, timeout=120)
+    state = replayed()
+    good = [o for o in state.observations if o.status is Status.OK]
+    assert state.stopped and {o.query.id for o in good} > completed[1] > completed[0] > set()
+    assert len({o.query.architecture.key for o in good}) == len(good), "nothing was evaluated twice"
+    assert sorted(o.query.id for o in state.observations) == list(range(state.asked)), "every evaluation ended, once"
+    assert state.ledger.spent == pytest.approx(sum(charge.seconds for charge in state.ledger.charges))
+    assert 4.0 < state.ledger.spent < 6.0 + 2 * GRACE
+    store.close()
