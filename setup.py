@@ -22,7 +22,7 @@ setup(
     # The presets live in configs/ at the top, where a reader finds them, and ship inside the package.
     packages=[*find_packages(include=["mfsearch", "mfsearch.*"]), "mfsearch.configs"],
     package_dir={"mfsearch.configs": "configs"},
-    package_data={"mfsearch": ["py.typed"], "mfsearch.configs": ["*.yaml", "meta/*.yaml"]},
+    package_data={"mfsearch": ["py.typed", "problems/kd_table.parquet"], "mfsearch.configs": ["*.yaml", "meta/*.yaml"]},
     include_package_data=False,
     install_requires=[
         "torch",

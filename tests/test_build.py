@@ -80,7 +80,7 @@ def test_a_problem_of_a_table_needs_the_table(tables: Path, tmp_path: Path):
     with pytest.raises(ConfigError) as error:
         build_problem(config, tmp_path / "empty")
     assert str(error.value) == (
-        "problem must be one of digits, cifar10, measured, mfkd-nst240, mfkd-mobilenetv2, branin, currin, borehole, hartmann6; got "
+        "problem must be one of digits, cifar10, kd-table, measured, mfkd-nst240, mfkd-mobilenetv2, branin, currin, borehole, hartmann6; got "
         "'nasbench201-cifar100'. Choose one of them. A problem of a benchmark needs its table; import one with: mfsearch data import "
         "nasbench201 SOURCE."
     )

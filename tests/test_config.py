@@ -40,7 +40,7 @@ def refusal(source: str | Path | None, overrides: tuple[str, ...] = (), **option
 
 
 PRESETS = [
-    *("borehole", "branin", "cifar10", "currin", "digits", "digits-ladder", "hartmann6"),
+    *("borehole", "branin", "cifar10", "currin", "digits", "digits-ladder", "hartmann6", "kd-table"),
     *("nasbench201-cifar10", "nasbench201-cifar100", "nasbench201-imagenet16-120"),
 ]
 

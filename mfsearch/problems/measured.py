@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
+import pyarrow.compute as pc
+
 from mfsearch.config import Component
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import AbstractFidelity
@@ -150,6 +152,8 @@ def _score_rung(table: Measured, rung: MeasuredRung, columns: Sequence[str]) -> 
 
 def _description(table: Measured, kept: int) -> str:
     total = len(table.architectures)
+    around = len(set(table.rows.filter(pc.equal(table.rows["group"], "neighbour"))["architecture"].to_pylist()))
+    marked = f" {around:,} of them are not of the random sample, but neighbours of its best." if around else ""
     lacking = f" {total - kept} of {total} lack a figure and are left out." if kept < total else ""
     machines = "; ".join(table.about.machines)
-    return f"{kept:,} architectures, every rung measured on {machines} ({table.about.clock} seconds).{lacking} {NOTES}"
+    return f"{kept:,} architectures, every rung measured on {machines} ({table.about.clock} seconds).{marked}{lacking} {NOTES}"
