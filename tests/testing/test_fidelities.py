@@ -66,6 +66,8 @@ def problem(name: str, home: Path) -> Problem:
         return PROBLEMS[name](home, data=pictures(), size="small")
     if name == "measured":
         return PROBLEMS[name](path=table(), make_space=lambda component: NASBench201Space())
+    if name == "kd-table":
+        return PROBLEMS[name](make_space=lambda component: NASBench201Space())
     if name == "mfkd-nst240":
         return PROBLEMS[name](mfkd(), rungs=["nst1", "nst3", "e12", "e200"])
     if name == "mfkd-mobilenetv2":
