@@ -27,6 +27,7 @@ GRACE: Final = 2.0
 """Seconds after its limit at which an evaluation that does not end is ended with its process."""
 _SLEEPY: Final = 5.0  # wall seconds that a second of processor time may take where cores are shared
 _START: Final = 60.0  # wall seconds that a worker may take to begin
+_BLOCKS: Final = 16  # of what a worker writes, of up to 64 KiB each, that are held
 _KEPT: Final = 4_000  # characters of what an evaluation wrote that are kept where it fails
 
 
@@ -235,11 +236,11 @@ class _Output:
     """The end of what a worker writes; the rest is thrown away as it comes, so that nobody waits for a reader."""
 
     def __init__(self) -> None:
-        self._held: collections.deque[bytes] = collections.deque(maxlen=_KEPT)
+        self._held = collections.deque[bytes](maxlen=_BLOCKS)
 
     def follow(self, reader: Connection) -> None:
         """Read another worker's output to its end."""
-        held = self._held = collections.deque(maxlen=16)
+        held = self._held = collections.deque[bytes](maxlen=_BLOCKS)
 
         def run() -> None:
             with contextlib.suppress(OSError), contextlib.closing(reader):

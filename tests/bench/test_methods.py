@@ -87,7 +87,9 @@ def test_what_it_cannot_do_without_is_named(rung: str):
     (method,) = parse_methods(f"random:without={rung}")
     with pytest.raises(ConfigError, match=f"a method can do without e12; got {rung} in 'random:without={rung}'. Mend it."):
         method.ladder(LADDER)
-    with pytest.raises(ConfigError, match="got e12 in 'random:without=e12'|no rung, for the target is the only one"):
+    with pytest.raises(
+        ConfigError, match="can do without no rung, for the target is the only one; got e12 in 'random:without=e12'. Mend it."
+    ):
         parse_methods("random:without=e12")[0].ladder(FidelityLadder(LADDER.rungs[-1:]))
     with pytest.raises(ConfigError, match="without must be the name of a rung, or a list of such; got 12"):
         parse_methods("random:without=12")
