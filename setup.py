@@ -33,6 +33,7 @@ setup(
         "click",
         "pydantic>=2",
         "SQLAlchemy>=2",
+        "alembic>=1.13",
         "rich",
         "PyYAML",
         "safetensors",
@@ -44,6 +45,7 @@ setup(
         "bench": ["matplotlib"],
         "configspace": ["ConfigSpace"],
         "images": ["pillow"],
+        "postgres": ["psycopg[binary]>=3.1"],
         "dev": [
             "ConfigSpace",
             "build",
@@ -56,6 +58,7 @@ setup(
             "nats-bench",
             "pandas",
             "pillow",
+            "psycopg[binary]",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

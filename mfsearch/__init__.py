@@ -26,6 +26,7 @@ _homes = {
         "SearchFailedError",
         "SpaceError",
         "StorageError",
+        "OvertakenError",
         "StudyError",
         "UsageError",
     ),

@@ -20,6 +20,7 @@ from mfsearch.errors import (
     SearchFailedError as SearchFailedError,
     SpaceError as SpaceError,
     StorageError as StorageError,
+    OvertakenError as OvertakenError,
     StudyError as StudyError,
     UsageError as UsageError,
 )

@@ -96,7 +96,7 @@ class Ledger:
         """Device seconds that are neither spent nor promised to what runs; not negative."""
         return max(0.0, self.total - self.spent - self.committed)
 
-    def reserve(self, id: int, expected: float, p95: float, slots: int = 1) -> Reservation:
+    def reserve(self, id: int, expected: float, p95: float, slots: int = 1, longest: float = math.inf) -> Reservation:
         """Set the 95th percentile of the expected cost aside (less if less is free), and grant the limit.
 
         The limit is the reservation plus the free budget, which evaluations that run side by side share by slots.
@@ -106,6 +106,7 @@ class Ledger:
             expected: Its expected cost in device seconds.
             p95: 95th percentile of its cost in device seconds.
             slots: Executor slots.
+            longest: The limit at most.
 
         Raises:
             BudgetError: If the expected cost exceeds what is free: nothing starts that cannot be paid for.
@@ -117,7 +118,7 @@ class Ledger:
                 "Raise the budget with 'mfsearch resume STUDY --budget +1h'."
             )
         seconds = min(max(p95, expected), free)
-        reservation = Reservation(seconds, seconds + (free - seconds) / slots)
+        reservation = Reservation(min(seconds, longest), min(seconds + (free - seconds) / slots, longest))
         self.reservations[id] = reservation
         return reservation
 

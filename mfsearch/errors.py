@@ -10,6 +10,7 @@
     |   |-- DataError             2   a table or data file that is missing, damaged or of another layout
     |   |-- StorageError          2   a database that cannot be opened, read or written
     |   |-- StudyError            2   a study that does not exist, or exists with another config
+    |   |   `-- OvertakenError    2   another process has written to it since it was read
     |   `-- MissingExtraError     2   an optional library that is not installed
     |-- EvaluationError           1   one evaluation went wrong (the study goes on)
     |   `-- LimitReachedError     1   it was stopped at its time limit
@@ -56,6 +57,10 @@ class StorageError(UsageError):
 
 class StudyError(UsageError):
     """A study does not exist, or exists with another config."""
+
+
+class OvertakenError(StudyError):
+    """Another process has written to the study since it was last read."""
 
 
 class MissingExtraError(UsageError):

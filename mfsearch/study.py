@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
 import mfsearch
-from mfsearch.allocation.base import AbstractPolicy, Proposal, State
+from mfsearch.allocation.base import AbstractPolicy, Proposal
 from mfsearch.allocation.cost_aware import CostAware
 from mfsearch.allocation.recommendation import recommend
 from mfsearch.allocation.view import Views
 from mfsearch.budget import Ledger, budget_seconds
-from mfsearch.errors import BudgetError, ConfigError, SearchFailedError, StudyError
-from mfsearch.execution.base import AbstractExecutor, Job, ended
-from mfsearch.execution.purchases import as_measurement, bought, evaluation_seed, given, made_ready
+from mfsearch.errors import BudgetError, ConfigError, OvertakenError, SearchFailedError, StudyError
+from mfsearch.execution.base import AbstractExecutor, Job, ended, failed
+from mfsearch.execution.purchases import as_measurement, bought, evaluation_seed, given, made_ready, reserved
 from mfsearch.execution.serial import SerialExecutor
 from mfsearch.fidelities.base import AbstractEvaluation, AbstractFidelity, Context
 from mfsearch.fidelities.ladder import FidelityLadder
@@ -35,14 +36,15 @@ from mfsearch.records import (
     Status,
 )
 from mfsearch.spaces.base import AbstractSearchSpace
-from mfsearch.store.events import Event, EventKind, asked, told
+from mfsearch.store.events import EventKind, told
+from mfsearch.store.journal import Journal, Listener
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
 from mfsearch.surrogate.threads import one_thread
 
 Rule = Literal["evaluated", "predicted"]
-Listener = Callable[[Event, StudyState], None]
 
+_LOG = logging.getLogger("mfsearch")
 _HOPELESS = 6  # failures without a single success after which a study stops: the next one would fail too
 
 
@@ -67,9 +69,11 @@ class Study:
         listeners: Called with every event after it is stored, and the state after it.
         progress: Called with (evaluation id, fraction done, text) by rungs that report it.
         resume: Go on with the stored study of this name; its stored settings hold (seed, rule, objective, retries).
+        join: With `resume`: other processes may work on the study, before and after; they share its database alone.
 
     Raises:
-        StudyError: If the name exists (without `resume`), or does not (with it), or has another space, ladder or policy.
+        StudyError: If the name exists (without `resume`), or does not (with it), or has another space, ladder or policy, or
+            another process works on the study (without `join`).
         BudgetError: If the budget cannot be read.
     """
 
@@ -93,6 +97,7 @@ class Study:
         listeners: Sequence[Listener] = (),
         progress: Callable[[int, float, str], None] = lambda id, fraction, text: None,
         resume: bool = False,
+        join: bool = False,
     ) -> None:
         self.space = space
         self.ladder = ladder if isinstance(ladder, FidelityLadder) else FidelityLadder(ladder)
@@ -102,7 +107,6 @@ class Study:
         self.executor = executor or SerialExecutor()
         self.name = name or f"study-{uuid.uuid4().hex[:8]}"
         self.device = device
-        self.listeners = list(listeners)
         self.progress = progress
         self._stop_reason = ""
         if recommend not in ("evaluated", "predicted"):
@@ -115,9 +119,9 @@ class Study:
             "policy": self.policy.name,
         }
         if resume:
-            self.state = StudyState.replay(self.store.events(self.name), space.parse)
-            self._check_same(fixed)
-            self._bury_the_lost()
+            self.journal = Journal(self.store, self.name, space.parse, listeners, slots=self.executor.slots, join=join)
+            self.journal.check(fixed)
+            self._bury(self.journal.orphans())
             if budget is not None:
                 self.extend(budget)
         else:
@@ -137,8 +141,12 @@ class Study:
                 "workdir": str(workdir or Path(tempfile.gettempdir()) / "mfsearch" / self.name),
                 "config": dict(config or {}),
             }
-            self.state = StudyState(parse=space.parse)
-            self._fold(self.store.create(self.name, settings))
+            self.journal = Journal(self.store, self.name, space.parse, listeners, settings, self.executor.slots)
+
+    @property
+    def state(self) -> StudyState:
+        """Everything known."""
+        return self.journal.state
 
     @property
     def seed(self) -> int:
@@ -177,7 +185,7 @@ class Study:
                 f"the budget must cover what is spent, {self.ledger.spent:.1f} s; got {total:.1f} s. Add with '+30min'."
             )
         if total != self.ledger.total:
-            self._write(EventKind.BUDGET, {"total": total})
+            self.journal.write(EventKind.BUDGET, {"total": total})
 
     def give(self, origin: str, observations: Sequence[tuple[Architecture, str, Mapping[str, float]]]) -> int:
         """Add observations from elsewhere, free of charge (warm start).
@@ -193,7 +201,7 @@ class Study:
             ConfigError: If none of them belongs to a rung of this ladder, or a figure cannot be used.
         """
         rows = given(observations, self.ladder, self.objective, origin)
-        self._write(EventKind.GIVEN, {"origin": origin, "observations": rows})
+        self.journal.write(EventKind.GIVEN, {"origin": origin, "observations": rows})
         return len(rows)
 
     def prepare(self) -> None:
@@ -202,33 +210,28 @@ class Study:
         Raises:
             BudgetError: If it costs more than what is left.
         """
-        for resource in self.ladder.resources:
-            if any(ready.key == resource.key for ready in self.state.prepared):
-                # Paid already: only a cache that was emptied meanwhile makes this cost time, and that is not charged twice.
-                resource.prepare(self._context(0))
-            else:
-                self._write(EventKind.PREPARED, made_ready(resource, self._context(0)))
+        if not self.ladder.resources:
+            return
+        self.journal.enter()
+        with self.journal.turn():
+            self.journal.sync()
+            for resource in self.ladder.resources:
+                if any(ready.key == resource.key for ready in self.state.prepared):
+                    # Paid already: only a cache that was emptied meanwhile makes this cost time, and that is not charged twice.
+                    resource.prepare(self._context(0))
+                else:
+                    self.journal.write(EventKind.PREPARED, made_ready(resource, self._context(0)))
 
     def ask(self, n: int = 1) -> list[EvaluationQuery]:
         """Decide what to evaluate next, buying scores on the way; at most n queries, none when the search has ended.
 
         The queries count as running, with their cost set aside, until they are told.
         """
-        queries = self._repeats(n)
-        while not queries:
-            elapsed = self.executor.stopwatch()
-            with one_thread():
-                proposal = self.policy.propose(self._view(), n, np.random.default_rng([self.seed, self.state.step]))
-            scores = [query for query in proposal.queries if isinstance(query, ScoreQuery)]
-            chosen = [query for query in proposal.queries if isinstance(query, EvaluationQuery)]
-            if scores:
-                self._buy(scores, proposal, elapsed())
-            elif chosen:
-                return self._start(chosen[:n], proposal.memory, elapsed())
-            else:
-                self._stop_reason = proposal.reason or "nothing affordable is left to evaluate"
-                return []
-        return queries
+        self.journal.enter()
+        while True:
+            with contextlib.suppress(OvertakenError), self.journal.turn():  # decided without what others wrote: anew
+                self.journal.sync()
+                return self._decide(n)
 
     def tell(
         self, query: EvaluationQuery, result: Measurement | Mapping[str, float] | float | Exception, seconds: float | None = None
@@ -251,7 +254,7 @@ class Study:
         if took is None or not 0 <= took < math.inf:
             raise ConfigError(f"tell must know the device seconds; got {took}. Write study.tell(query, value, seconds=...).")
         if isinstance(result, Exception):
-            done = Observation(query, Status.FAILED, took, message=f"{type(result).__name__}: {result}")
+            done = failed(Job(query, rung, self.objective, math.inf, self.workdir), result, took)
         else:
             done = ended(Job(query, rung, self.objective, math.inf, self.workdir), as_measurement(result, rung), took)
         self._tell(done)
@@ -265,76 +268,80 @@ class Study:
             BudgetError: If the budget cannot pay for what rungs share, or for any evaluation.
         """
         self.prepare()
-        with self.executor:
-            while True:
-                while (free := self.executor.free_slots) and (queries := self.ask(free)):
-                    for query in queries:
-                        self.executor.submit(self._job(query))
-                try:
-                    if not (observations := self.executor.collect()):
+        try:
+            with self.executor:
+                while True:
+                    while (free := self.executor.free_slots) and (queries := self.ask(free)):
+                        for query in queries:
+                            self.executor.submit(self._job(query))
+                    try:
+                        observations = self.executor.collect()
+                    except KeyboardInterrupt:
+                        self._bury(self.journal.mine())
+                        raise
+                    for observation in observations:
+                        self._tell_unless_buried(observation)
+                    if not observations and not self.journal.wait(lambda: self._bury(self.journal.orphans())):
                         break
-                except KeyboardInterrupt:
-                    self._bury_the_lost()
-                    raise
-                for observation in observations:
-                    self._tell(observation)
-                self._check_hope()
-        self._write(EventKind.STOPPED, {"reason": self._stop_reason})
+                    self._check_hope()
+            if self.state.stopped != self._stop_reason:  # else another process has said so
+                self.journal.write(EventKind.STOPPED, {"reason": self._stop_reason})
+        finally:
+            self.journal.leave()
         if not self.state.observations:
-            raise BudgetError(
-                f"the budget must pay for at least one evaluation; {self.ledger.free:.1f} s of {self.ledger.total:.1f} s are left and the "
-                f"cheapest rung costs more. Raise --budget."
-            )
+            left = f"{self.ledger.free:.1f} s of {self.ledger.total:.1f} s are left and the cheapest rung costs more"
+            raise BudgetError(f"the budget must pay for at least one evaluation; {left}. Raise --budget.")
         return self.recommend()
 
     def recommend(self) -> Recommendation | None:
         """The answer as of now; None where nothing was evaluated yet."""
         with one_thread():
-            return recommend(self._view(), self.rule)
+            return recommend(self._views(self.state), self.rule)
 
     def judge(self, architecture: Architecture, figures: Mapping[str, float]) -> None:
         """Record figures of a recommended architecture that the search never saw (test accuracy)."""
-        self._write(EventKind.JUDGED, {"architecture": architecture.key, "figures": dict(figures)})
+        self.journal.write(EventKind.JUDGED, {"architecture": architecture.key, "figures": dict(figures)})
 
-    def _view(self) -> State:
-        return self._views(self.state)
+    def _decide(self, n: int) -> list[EvaluationQuery]:
+        queries = self._repeats(n)
+        while not queries:
+            elapsed = self.executor.stopwatch()
+            with one_thread():
+                proposal = self.policy.propose(self._views(self.state), n, np.random.default_rng([self.seed, self.state.step]))
+            scores = [query for query in proposal.queries if isinstance(query, ScoreQuery)]
+            chosen = [query for query in proposal.queries if isinstance(query, EvaluationQuery)]
+            if scores:
+                self._buy(scores, proposal, elapsed())
+            elif chosen:
+                return self._start(chosen[:n], proposal.memory, elapsed())
+            else:
+                self._stop_reason = proposal.reason or "nothing affordable is left to evaluate"
+                return []
+        return queries
 
     def _repeats(self, n: int) -> list[EvaluationQuery]:
-        chosen = [query for query in self.state.requeued if self._view().affordable(query.architecture, query.rung)][:n]
+        chosen = [query for query in self.state.requeued if self._views(self.state).affordable(query.architecture, query.rung)][
+            :n
+        ]
         return self._start(chosen, {}, 0.0, repeat=True) if chosen else []
 
     def _start(
         self, queries: Sequence[EvaluationQuery], memory: Mapping[str, Any], optimiser_seconds: float, repeat: bool = False
     ) -> list[EvaluationQuery]:
-        view = self._view()
-        entries: list[dict[str, Any]] = []
-        started: list[EvaluationQuery] = []
-        # The optimiser's time is charged with this very event: what it took is no longer free.
-        draft = replace(self.ledger, charges=[], reservations=dict(self.ledger.reservations))
-        draft.spent = self.ledger.spent + (optimiser_seconds if self.state.settings["charge_optimiser"] else 0.0)
-        for query in queries:
-            expected = view.cost(query.architecture, query.rung)
-            if expected > draft.free:
-                continue
-            id = self.state.asked + len(started)
-            pair = (query.architecture.key, query.rung)
-            # A query that comes back keeps its seed if it was lost, and has a new one if it failed: `_retry` sees to that.
-            again = next((q for q in self.state.requeued if (q.architecture.key, q.rung) == pair), None)
-            seed = again.seed if again else evaluation_seed(self.seed, *pair, self.state.attempts(pair))
-            reservation = draft.reserve(id, expected, view.p95(query.architecture, query.rung), self.executor.slots)
-            started.append(replace(query, id=id, seed=seed))
-            entries.append(asked(started[-1], reservation.seconds, reservation.limit, expected))
-        if entries:
-            decided = {"memory": dict(memory), "optimiser_seconds": optimiser_seconds, "repeat": repeat}
-            self._write(EventKind.ASKED, {"queries": entries, **decided})
-        else:
+        spent = optimiser_seconds if self.state.settings["charge_optimiser"] else 0.0
+        view = self._views(self.state)
+        entries = reserved(queries, self.ladder, view.cost, view.p95, self.state, self.journal.slots(), spent)
+        if not entries:
             self._stop_reason = "the time to decide used up what was left"
-        return [self.state.pending[query.id] for query in started]
+            return []
+        decided = {"memory": dict(memory), "optimiser_seconds": optimiser_seconds, "repeat": repeat, "by": self.journal.member}
+        self.journal.write(EventKind.ASKED, {"queries": entries, **decided})
+        return [self.state.pending[int(entry["id"])] for entry in entries]
 
     def _buy(self, queries: Sequence[ScoreQuery], proposal: Proposal, optimiser_seconds: float) -> None:
         batches = [bought(query, self.ladder[query.rung], self._context(self.seed)) for query in queries]
         # One event for the whole proposal: a crash in between must not leave half of it behind.
-        self._write(
+        self.journal.write(
             EventKind.SCORED, {"scores": batches, "memory": dict(proposal.memory), "optimiser_seconds": optimiser_seconds}
         )
 
@@ -367,34 +374,27 @@ class Study:
                 payload["retry"] = {"seed": evaluation_seed(self.seed, *pair, self.state.attempts(pair) + 1)}
         elif observation.status is Status.LOST:
             payload["retry"] = {"seed": observation.query.seed}  # nothing speaks against it: the same evaluation again
-        self._write(EventKind.TOLD, payload)
+        self.journal.write(EventKind.TOLD, payload)
 
-    def _bury_the_lost(self) -> None:
-        """Whatever still counts as running has lost its process: charge it up to its last heartbeat, and repeat it."""
-        for query in list(self.state.pending.values()):
+    def _bury(self, queries: Sequence[EvaluationQuery]) -> None:
+        """Whatever has lost its process: charge it up to its last heartbeat, and repeat it."""
+        for query in queries:
             seconds = 0.0 if self.state.settings["virtual"] else self.store.last_beat(self.name, query.id)
-            self._tell(Observation(query, Status.LOST, seconds, message="its process ended before it did"))
+            with contextlib.suppress(OvertakenError):  # another process was quicker
+                self._tell(Observation(query, Status.LOST, seconds, message="its process ended before it did"))
+
+    def _tell_unless_buried(self, observation: Observation) -> None:
+        try:
+            self._tell(observation)
+        except OvertakenError:
+            text = "Evaluation %d of study %r came too late: another process had taken it for lost, and it is repeated."
+            _LOG.warning(text, observation.query.id, self.name)
 
     def _check_hope(self) -> None:
         bad = [o for o in self.state.observations if o.status is Status.FAILED]
         if len(bad) >= _HOPELESS and not any(o.status is Status.OK for o in self.state.observations):
-            self._write(EventKind.STOPPED, {"reason": f"all {len(bad)} evaluations failed"})
+            self.journal.write(EventKind.STOPPED, {"reason": f"all {len(bad)} evaluations failed"})
             raise SearchFailedError(
                 f"all {len(bad)} evaluations failed, the last at rung {bad[-1].query.rung!r} with: {bad[-1].message.rstrip('.')}. "
                 f"Mend the fidelity, then 'mfsearch resume {self.name}'."
             )
-
-    def _check_same(self, fixed: Mapping[str, Any]) -> None:
-        for what, mine in fixed.items():
-            if (stored := self.state.settings.get(what)) != mine:
-                raise StudyError(
-                    f"study {self.name!r} must be resumed with the {what} it was started with, {stored}; got {mine}. Choose another --study."
-                )
-
-    def _write(self, kind: EventKind, payload: Mapping[str, Any]) -> None:
-        self._fold(self.store.append(self.name, self.state.events, kind, payload))
-
-    def _fold(self, event: Event) -> None:
-        self.state.apply(event)
-        for listener in self.listeners:
-            listener(event, self.state)

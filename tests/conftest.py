@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from postgres import Server, installed
 
 from tests.mfkd_files import fill
 
@@ -46,3 +48,38 @@ def data() -> Path:
 def mfkd_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with small tables like those of MF-KD's authors."""
     return fill(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server."""
+    if not installed():
+        pytest.skip("needs PostgreSQL: apt-get install postgresql")
+    server = Server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def fault(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Notes a line of the table of faults: fault, what was injected, observations before and after, seconds charged, message."""
+
+    def note(name: str, injected: str, before: int, after: int, seconds: float, message: str) -> None:
+        line = [name, injected, str(before), str(after), f"{seconds:.2f}", " ".join(message.split())]
+        request.node.user_properties.append(("fault", line))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of faults, where tests noted some."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    lines = [line for report in reports for key, line in report.user_properties if key == "fault"]
+    if lines:
+        terminalreporter.section("faults")
+        terminalreporter.line(
+            "| fault | what was injected | completed before | completed in the end | seconds charged | message |"
+        )
+        terminalreporter.line("|---|---|---|---|---|---|")
+        for line in sorted(lines):
+            terminalreporter.line(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |")

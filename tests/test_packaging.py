@@ -97,7 +97,7 @@ def requirements() -> tuple[set[str], set[str]]:
     arguments = {word.arg: word.value for word in call.keywords}
     extras = [item for group in ast.literal_eval(arguments["extras_require"]).values() for item in group]
     return tuple(
-        {re.split(r"[<>=]", item)[0] for item in items} for items in (ast.literal_eval(arguments["install_requires"]), extras)
+        {re.split(r"[<>=[]", item)[0] for item in items} for items in (ast.literal_eval(arguments["install_requires"]), extras)
     )  # type: ignore[return-value]
 
 

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def check_books(folder: Path, virtual: bool) -> Study:
 
 
 @pytest.mark.faults
-def test_virtual_clock_same_decisions_as_uninterrupted(tmp_path: Path) -> None:
+def test_virtual_clock_same_decisions_as_uninterrupted(tmp_path: Path, fault: Callable[..., None]) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
@@ -114,11 +115,16 @@ def test_virtual_clock_same_decisions_as_uninterrupted(tmp_path: Path) -> None:
     assert history(broken) == history(whole)
     study = check_books(broken, virtual=True)
     assert all(o.seconds == 0 for o in study.state.observations if o.status is Status.LOST)
+    done = sum(o.status is Status.OK for o in study.state.observations)
+    fault("the main process is killed (simulated costs)", "`kill -9` at 20 random moments", 0, done, study.ledger.spent, "")
 
 
 @pytest.mark.faults
-def test_real_clock_nothing_lost_nothing_twice(tmp_path: Path) -> None:
+def test_real_clock_nothing_lost_nothing_twice(tmp_path: Path, fault: Callable[..., None]) -> None:
     assert killed_twenty_times(tmp_path, virtual=False, longest=0.5) >= 20
     study = check_books(tmp_path, virtual=False)
     assert study.state.stopped
-    assert any(o.status is Status.LOST for o in study.state.observations)
+    lost = [o for o in study.state.observations if o.status is Status.LOST]
+    assert lost
+    done = sum(o.status is Status.OK for o in study.state.observations)
+    fault("the main process is killed", "`kill -9` at 20 random moments", 0, done, study.ledger.spent, lost[-1].message)

@@ -12,10 +12,11 @@ from mfsearch.report.answer import answer_lines
 @click.command()
 @click.argument("name")
 @click.option("--budget", metavar="TIME", help="New total; +30min adds to the old one. Default: what is left of it.")
+@click.option("--join", is_flag=True, help="Work beside other processes, which share the database alone.")
 @storage_option
 @code_option
 @json_option
-def resume(name: str, budget: str | None, storage: str | None, allow_code: bool, as_json: bool) -> None:
+def resume(name: str, budget: str | None, join: bool, storage: str | None, allow_code: bool, as_json: bool) -> None:
     """Go on with a study after a stop, a crash, or with more budget."""
     if budget is not None:
         parse_budget(budget)
@@ -23,7 +24,7 @@ def resume(name: str, budget: str | None, storage: str | None, allow_code: bool,
     from mfsearch.session.run import resume as go_on
 
     with watching() as watcher:
-        outcome = go_on(name, storage=storage, budget=budget, allow_code=allow_code, watcher=watcher)
+        outcome = go_on(name, storage=storage, budget=budget, allow_code=allow_code, join=join, watcher=watcher)
     for line in answer_lines(outcome.summary, outcome.report, outcome.weights):
         click.echo(line)
     if as_json:

@@ -1,16 +1,19 @@
-"""What is paid for besides evaluations, as the store writes it: scores and shared resources."""
+"""What is paid for, as the store writes it: evaluations that begin, scores, shared resources, and what comes for nothing."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mfsearch.errors import BudgetError, ConfigError, EvaluationError, LimitReachedError
 from mfsearch.execution.base import value_of
 from mfsearch.fidelities.base import AbstractFidelity, AbstractResource, AbstractScore, Context
 from mfsearch.fidelities.ladder import FidelityLadder
-from mfsearch.records import Architecture, Measurement, Objective, ScoreQuery
+from mfsearch.records import Architecture, EvaluationQuery, Measurement, Objective, ScoreQuery
+from mfsearch.store.events import asked
+from mfsearch.store.state import StudyState
 from mfsearch.units import format_seconds
 
 
@@ -43,6 +46,44 @@ def bought(query: ScoreQuery, rung: AbstractFidelity, context: Context) -> dict[
         "values": [list(row) for row in scores.values],
         "seconds": scores.seconds,
     }
+
+
+def reserved(
+    queries: Sequence[EvaluationQuery],
+    ladder: FidelityLadder,
+    cost: Callable[[Architecture, str], float],
+    p95: Callable[[Architecture, str], float],
+    state: StudyState,
+    slots: int,
+    deciding: float,
+) -> list[dict[str, Any]]:
+    """Give queries ids, seeds and shares of what is free: the entries of an `asked` event. What is not affordable is left out.
+
+    Args:
+        queries: What to evaluate.
+        ladder: The rungs.
+        cost: (architecture, rung) -> expected device seconds.
+        p95: The same for the 95th percentile.
+        state: What is known.
+        slots: How many evaluations can run side by side.
+        deciding: Seconds that it took to decide, where they are charged: with this very event, so they are no longer free.
+    """
+    draft = replace(state.ledger, charges=[], reservations=dict(state.ledger.reservations))
+    draft.spent = state.ledger.spent + deciding
+    entries: list[dict[str, Any]] = []
+    longest = {rung.name: rung.longest for rung in ladder.evaluations}
+    for query in queries:
+        expected = cost(query.architecture, query.rung)
+        if expected > draft.free:
+            continue
+        id = state.asked + len(entries)
+        pair = (query.architecture.key, query.rung)
+        # A query that comes back keeps its seed if it was lost, and has a new one if it failed.
+        again = next((q for q in state.requeued if (q.architecture.key, q.rung) == pair), None)
+        seed = again.seed if again else evaluation_seed(int(state.settings["seed"]), *pair, state.attempts(pair))
+        reservation = draft.reserve(id, expected, p95(query.architecture, query.rung), slots, longest[query.rung])
+        entries.append(asked(replace(query, id=id, seed=seed), reservation.seconds, reservation.limit, expected))
+    return entries
 
 
 def evaluation_seed(study: int, key: str, rung: str, attempt: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -139,6 +140,8 @@ class AbstractEvaluation(AbstractFidelity):
     seeds: int = 1
     """How often one architecture may be evaluated, each time with another seed: more than once where good architectures differ
     by little more than their seeds do."""
+    longest: float = math.inf
+    """Device seconds after which an evaluation is stopped, however much is free."""
     resource: float | None = None
     """What other libraries call its budget or fidelity, such as epochs; None: nothing but its cost is known."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -66,6 +67,7 @@ class Distillation(AbstractEvaluation):
         keep_weights: Whether to write the weights into the work folder.
         teacher_seconds: Device seconds that making the teacher is expected to take.
         seeds: How often one architecture may be trained here, each time with another seed.
+        longest: Device seconds after which a training is stopped, however much is free.
 
     Raises:
         ConfigError: If the signal is none of these, or `val_accuracy` without validation, or a figure of the training is
@@ -98,6 +100,7 @@ class Distillation(AbstractEvaluation):
         keep_weights: bool = True,
         teacher_seconds: float = 0.0,
         seeds: int = 1,
+        longest: float = math.inf,
     ) -> None:
         figure = signal.removeprefix("-")
         self.validate = figure == VALIDATED if validate is None else validate
@@ -109,8 +112,11 @@ class Distillation(AbstractEvaluation):
             raise ConfigError(f"a rung whose signal is {VALIDATED} must validate; got validate: false. Leave 'validate' out.")
         if seeds < 1:
             raise ConfigError(f"seeds must be 1 or more; got {seeds}.")
+        if not longest > 0:
+            raise ConfigError(f"longest must be device seconds, more than 0; got {longest} for rung {name!r}.")
         self.name = name
         self.seeds = seeds
+        self.longest = longest
         self.live = live
         weights: dict[str, float | None] = {"alpha": alpha, "temperature": temperature, "beta": beta}
         told: dict[str, Any] = {name: figure for name, figure in weights.items() if figure is not None}

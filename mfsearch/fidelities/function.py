@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,9 +28,10 @@ class FunctionFidelity(AbstractEvaluation):
             the objective itself.
         simulated: Whether the cost is charged as it stands (virtual clock) instead of measured.
         noise: Standard deviation of the signal where it is known; 0 for a deterministic function.
+        longest: Device seconds after which an evaluation is stopped, however much is free.
 
     Raises:
-        ConfigError: If a constant cost is negative or not a number.
+        ConfigError: If a constant cost is negative or not a number, or `longest` is not positive.
     """
 
     def __init__(
@@ -40,9 +42,13 @@ class FunctionFidelity(AbstractEvaluation):
         signal: str = "val_accuracy",
         simulated: bool = False,
         noise: float | None = None,
+        longest: float = math.inf,
     ) -> None:
+        if not longest > 0:
+            raise ConfigError(f"longest must be device seconds, more than 0; got {longest} for rung {name!r}.")
         self.name = name
         self.signal = signal
+        self.longest = longest
         self.simulated = self.exact_cost = simulated
         self.noise = noise
         self._function = function
@@ -137,12 +143,18 @@ class FunctionScore(AbstractScore):
 
 
 def fidelity(
-    *, cost: Seconds, name: str | None = None, signal: str = "val_accuracy", simulated: bool = False, noise: float | None = None
+    *,
+    cost: Seconds,
+    name: str | None = None,
+    signal: str = "val_accuracy",
+    simulated: bool = False,
+    noise: float | None = None,
+    longest: float = math.inf,
 ) -> Callable[[Callable[[Architecture, Context], Result]], FunctionFidelity]:
     """Decorator: a function of (architecture, context) becomes an evaluation rung. See `FunctionFidelity` for the arguments."""
 
     def wrap(function: Callable[[Architecture, Context], Result]) -> FunctionFidelity:
-        return FunctionFidelity(name or function.__name__, function, cost, signal, simulated, noise)
+        return FunctionFidelity(name or function.__name__, function, cost, signal, simulated, noise, longest)
 
     return wrap
 

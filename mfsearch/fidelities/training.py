@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mfsearch.distillation.schedule import Schedule
 from mfsearch.distillation.trainer import Precision
 from mfsearch.fidelities.distillation import VALIDATED, Distillation, Seconds
@@ -29,6 +31,7 @@ class Training(Distillation):
         keep_checkpoint: As for `Distillation`.
         keep_weights: Whether to write the weights into the work folder.
         seeds: How often one architecture may be trained here, each time with another seed.
+        longest: Device seconds after which a training is stopped, however much is free.
 
     Raises:
         ConfigError: As `Distillation`.
@@ -53,6 +56,7 @@ class Training(Distillation):
         keep_checkpoint: bool = False,
         keep_weights: bool = True,
         seeds: int = 1,
+        longest: float = math.inf,
     ) -> None:
         super().__init__(
             name,
@@ -73,4 +77,5 @@ class Training(Distillation):
             keep_checkpoint=keep_checkpoint,
             keep_weights=keep_weights,
             seeds=seeds,
+            longest=longest,
         )

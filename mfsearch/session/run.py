@@ -104,6 +104,7 @@ def resume(
     storage: str | None = None,
     budget: str | None = None,
     allow_code: bool = False,
+    join: bool = False,
     watcher: Watcher | None = None,
 ) -> Outcome:
     """Go on with a study after a stop, a crash, or with more budget.
@@ -113,6 +114,7 @@ def resume(
         storage: Database URL; the default database unless given.
         budget: New total; `+30min` adds to the old one.
         allow_code: Whether code that the study's config names may run.
+        join: Whether other processes may work on it meanwhile.
         watcher: Who is told.
 
     Raises:
@@ -123,7 +125,7 @@ def resume(
         parse_budget(budget)  # a slip of the pen is found before anything is opened
     store = EventStore(storage or default_storage())
     config = stored_config(name, store.events(name))
-    return _go_on(name, config, store, budget, None, allow_code, watcher or Watcher())
+    return _go_on(name, config, store, budget, None, allow_code, watcher or Watcher(), join)
 
 
 def fresh_name(label: str, taken: list[str]) -> str:
@@ -143,6 +145,7 @@ def _go_on(
     warm_start: str | None,
     allow_code: bool,
     watcher: Watcher,
+    join: bool = False,
 ) -> Outcome:
     problem = build_problem(config, home(), allow_code)
     if budget is not None:
@@ -159,6 +162,7 @@ def _go_on(
         listeners=[watcher.on_event],
         progress=watcher.on_progress,
         resume=True,
+        join=join,
     )
     taken = any(o.query.why.get("origin") == warm_start for o in study.state.observations)
     if warm_start is not None and not taken:

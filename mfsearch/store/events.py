@@ -59,7 +59,9 @@ class Event:
 
 def dump(payload: Mapping[str, Any]) -> str:
     """JSON of a payload. Not-a-number and infinities become null: they are not JSON, and no reader can use them."""
-    return json.dumps(_finite(payload), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    written = json.dumps(_finite(payload), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    # Half a surrogate pair (names of files have them) cannot be stored as it is; JSON's escape of it can.
+    return written.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def load(text: str) -> dict[str, Any]:

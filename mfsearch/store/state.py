@@ -36,6 +36,7 @@ class StudyState:
         score_columns: Rung -> names of the columns.
         observations: Ended evaluations, in order.
         pending: Evaluations that were asked and have not ended, by id.
+        owners: The process that runs each of them, by id; empty where the event does not say.
         expected: Expected cost of every evaluation when it was asked, by id.
         requeued: Evaluations to repeat: lost ones with their seed, failed ones with a new one.
         runs: (key, rung) -> how often it was evaluated.
@@ -59,6 +60,7 @@ class StudyState:
     score_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     observations: list[Observation] = field(default_factory=list)
     pending: dict[int, EvaluationQuery] = field(default_factory=dict)
+    owners: dict[int, str] = field(default_factory=dict)
     expected: dict[int, float] = field(default_factory=dict)
     requeued: list[EvaluationQuery] = field(default_factory=list)
     runs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -140,6 +142,7 @@ class StudyState:
         for item in payload["queries"]:
             query = EvaluationQuery(self._meet(item["architecture"]), item["rung"], item["seed"], item["why"], item["id"])
             self.pending[query.id] = query
+            self.owners[query.id] = payload.get("by", "")
             self.expected[query.id] = item["expected"]
             self.asked = query.id + 1
             self.ledger.reservations[query.id] = Reservation(item["reserved"], item["limit"])
@@ -150,6 +153,7 @@ class StudyState:
 
     def _told(self, payload: Mapping[str, Any]) -> None:
         query = self.pending.pop(payload["id"])
+        del self.owners[query.id]
         status = Status(payload["status"])
         self.observations.append(
             Observation(

@@ -53,6 +53,6 @@ def test_what_it_needs(mfkd_home: Path) -> None:
     with pytest.raises(ConfigError, match="rung must be an evaluation of the ladder"):
         searched(mfkd_home, TwoStep("nst9"), ("nst27", "full"))
     study = Study(ResNetSpace(), mobilenetv2(mfkd_home).ladder, 5e4, policy=TwoStep(), executor=VirtualExecutor())
-    state = replace(study._view(), space=ResNetSpace())
+    state = replace(study._views(study.state), space=ResNetSpace())
     with pytest.raises(ConfigError, match="a space that lists itself"):
         TwoStep().propose(state, 1, np.random.default_rng(0))

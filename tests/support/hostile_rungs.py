@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import resource
 import signal
@@ -107,3 +108,26 @@ class Fragile(AbstractEvaluation):
 def decorated(architecture: Architecture, context: Context) -> float:
     """A rung in its function's place."""
     return 42.0
+
+
+class HostileOnce(Rung):
+    """Well-behaved, but for its evaluation number `at`, which does `act`."""
+
+    def __init__(self, folder: Path, act: str, at: int, longest: float = math.inf) -> None:
+        self.folder, self.act, self.at, self.longest = folder, act, at, longest
+
+    def expected_cost(self, architecture: Architecture) -> float:
+        return 0.2
+
+    def evaluate(self, architecture: Architecture, context: Context) -> Measurement:
+        with (self.folder / "count").open("a+") as count:
+            count.write(".")
+            number = count.tell()
+        if number == self.at:
+            what, _, argument = self.act.partition(":")
+            if what == "give":
+                return Measurement({"val_accuracy": float(argument)})
+            extras = getattr(self, what)(context, float(argument or 0))
+            return Measurement({"val_accuracy": 50.0}, extras=extras or {})
+        time.sleep(0.05)
+        return Measurement({"val_accuracy": 50.0})
