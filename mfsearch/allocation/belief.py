@@ -16,6 +16,7 @@ from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State
 from mfsearch.allocation.features import REFERENCE, Features
 from mfsearch.allocation.kept import MOST, Kept, Pool
+from mfsearch.allocation.subset import subset
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, Status
 from mfsearch.surrogate.cokriging import CHUNK, SMALLEST_VARIANCE, CokrigingModel, Whitened
 from mfsearch.surrogate.data import TrainingData
@@ -75,7 +76,7 @@ class Belief:
         self._long: list[_Long] = []
         levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
         evaluated = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
-        done = evaluated + _scored(state)
+        done = subset(evaluated, levels) + _scored(state)
         level = np.array([levels[o.query.rung] for o in done])
         values = np.array([o.value for o in done], dtype=np.float64)
         wanted = state.objective.signal

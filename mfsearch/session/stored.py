@@ -47,8 +47,7 @@ def look(name: str, storage: str | None = None, allow_code: bool = False) -> Sna
     # The answer is computed on a copy in memory: to open a study is to take what runs for lost, and that would be stored.
     copy = EventStore()
     copy.create(name, events[0].payload)
-    for event in events[1:]:
-        copy.append(name, event.seq, event.kind, event.payload)
+    copy.extend(name, events[1:])
     study = Study(problem.space, problem.ladder, policy=build_policy(config, allow_code), name=name, store=copy, resume=True)
     recommendation = study.recommend()
     copy.close()

@@ -7,7 +7,7 @@ import fcntl
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -109,6 +109,15 @@ class EventStore:
                 ) from error
         # Read back from the text: live and replayed states are built from the same thing.
         return Event(seq, kind, load(written), now)
+
+    def extend(self, name: str, events: Sequence[Event]) -> None:
+        """Add a history, or what is left of one, in one transaction; it must go on from the events that are there."""
+        rows = [{"seq": e.seq, "at": e.at, "kind": e.kind.value, "payload": dump(e.payload)} for e in events]
+        if rows:
+            self._do(
+                "write to",
+                lambda c: c.execute(insert(EVENTS).values(study_id=self._id(c, name)), rows),
+            )
 
     def events(self, name: str, after: int = -1) -> list[Event]:
         """The history of a study, from the event after `after`.
