@@ -88,7 +88,7 @@ def connect(url: str) -> Engine:
         if kind == "postgresql":
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
-            return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            return create_engine(parsed, connect_args={"connect_timeout": 10})
         if kind != "sqlite":
             raise StorageError(
                 f"a database must be SQLite or PostgreSQL; got {shown(url)}. Write for example sqlite:///study.db."

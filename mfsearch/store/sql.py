@@ -42,6 +42,7 @@ class EventStore:
     def __init__(self, url: str = "sqlite://", patience: float = 300.0) -> None:
         self.url = shown(url)
         self._patience = patience
+        self._ids: dict[str, int] = {}  # a study keeps its number, and is never deleted
         self._engine = connect(url)
         weakref.finalize(self, self._engine.dispose)  # its driver complains of connections that are merely forgotten
         self.in_memory = self._engine.dialect.name == "sqlite" and make_url(url).database in (None, "", ":memory:")
@@ -233,11 +234,14 @@ class EventStore:
             return connection
 
     def _id(self, connection: Connection, name: str) -> int:
+        if name in self._ids:
+            return self._ids[name]
         found = connection.scalar(select(STUDIES.c.id).where(STUDIES.c.name == name))
         if found is None:
             names = [str(other) for other in connection.scalars(select(STUDIES.c.name).order_by(STUDIES.c.id.desc()).limit(5))]
             known = f"The latest are {', '.join(names)}." if names else "It has none yet: start one with 'mfsearch run'."
             raise StudyError(f"no study is called {name!r} in {self.url}. {known}")
+        self._ids[name] = int(found)
         return int(found)
 
     @staticmethod

@@ -75,11 +75,17 @@ def read_csv(path: Path) -> CsvText:
             raw = raw[: raw.rfind(b"\n") + 1]
             missing.append((f"{path.name} ends early or is damaged", f"after line {raw.count(bytes([10]))}"))
 
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        missing.append((f"{path.name}: bytes that are no text", f"from line {raw.count(bytes([10]), 0, error.start) + 1}"))
+        raw = raw.decode("utf-8", "replace").encode("utf-8")
+
     def skip(row: csv.InvalidRow) -> str:
         missing.append((f"{path.name}: lines without {row.expected_columns} columns", row.text[:60]))
         return "skip"
 
-    header = raw.split(b"\n", 1)[0].decode("utf-8-sig", "replace").strip()
+    header = raw.split(b"\n", 1)[0].decode("utf-8-sig").strip()
     names = header.split(",")
     if not header or len(set(names)) < len(names):
         raise DataError(f"{path.name} must begin with a line of different column names; got {header[:80]!r}. Name another file.")

@@ -56,7 +56,11 @@ def test_what_cannot_be_read(write, tmp_path: Path):
     for content in ("", "\n", "a,a\n1,2\n"):
         with pytest.raises(DataError, match="t.csv must begin with a line of different column names; got "):
             read_csv(write(content))
-    with pytest.raises(DataError, match="t.csv must be CSV; "):
-        read_csv(write(b"arch,x\n\xff\xfe,1\n"))
     with pytest.raises(DataError, match=r"t.csv must have the column\(s\) y, z; its columns begin arch, x. Name another file."):
         read_csv(write(TEXT)).require("arch", "y", "z")
+
+
+def test_bytes_that_are_no_text_are_named_and_the_rest_is_read(write):
+    text = read_csv(write(b"arch,x\na,1\n\xff\xfe,1\nb,2\n"))
+    assert text.columns["arch"].to_pylist() == ["a", "\ufffd\ufffd", "b"]
+    assert text.missing == (("t.csv: bytes that are no text", "from line 3"),)
