@@ -44,6 +44,7 @@ setup(
         "bench": ["matplotlib"],
         "configspace": ["ConfigSpace"],
         "images": ["pillow"],
+        "ray": ["ray>=2.40"],
         "dev": [
             "ConfigSpace",
             "build",
@@ -59,6 +60,7 @@ setup(
             "pytest",
             "pytest-timeout",
             "pytest-xdist",
+            "ray>=2.40",
             "ruff",
             "scipy-stubs",
             "setuptools>=77,<81",  # mf2 imports pkg_resources

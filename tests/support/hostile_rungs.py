@@ -107,3 +107,21 @@ class Fragile(AbstractEvaluation):
 def decorated(architecture: Architecture, context: Context) -> float:
     """A rung in its function's place."""
     return 42.0
+
+
+class Telltale(AbstractEvaluation):
+    """Says, after its first heartbeat, below which process of a Ray node it runs; where that one is to die, it waits for it."""
+
+    name, signal = "full", "val_accuracy"
+
+    def expected_cost(self, architecture: Architecture) -> float:
+        return 1.2
+
+    def evaluate(self, architecture: Architecture, context: Context) -> Measurement:
+        time.sleep(1.1)
+        raylet, doomed = os.environ["RAY_RAYLET_PID"], context.workdir.parent / "doomed"
+        context.progress(0.9, raylet)
+        time.sleep(0.1)
+        if doomed.exists() and doomed.read_text() == raylet:
+            time.sleep(60.0)
+        return Measurement({"val_accuracy": zlib.crc32(architecture.key.encode()) % 100.0})
