@@ -1,29 +1,26 @@
 """Several evaluations at a time, on the nodes of a Ray cluster (`pip install 'mfsearch[ray]'`).
 
-On a node, an actor minds one worker process, as `local` does on this machine: limits, heartbeats and what a process leaves behind are
-its business. Here is decided who gets which job, and what becomes of it when an actor or its node is gone.
+Here is decided which worker gets which job, and what becomes of it when a worker or its node is gone; what goes on at a worker is the
+business of its `Minder`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from multiprocessing.connection import wait
 from typing import Any, Final, Literal
 
 from mfsearch.errors import ConfigError
 from mfsearch.execution.base import AbstractExecutor, Job
-from mfsearch.execution.local import Worker
+from mfsearch.execution.ray_minder import Minder, News
 from mfsearch.execution.ray_session import RaySession, one_line
 from mfsearch.execution.serial import SerialExecutor
 from mfsearch.execution.worker import Task, WorkerSetting, packed
-from mfsearch.records import EvaluationQuery, Observation, Status
+from mfsearch.records import Observation, Status
 
 _QUEUE: Final = 60.0  # seconds that a job may wait for room before no more are taken, so that it gets its turn
 _ALONE: Final = 600.0  # seconds that nothing runs before it is asked whether anything ever will
@@ -46,7 +43,7 @@ class RayExecutor(AbstractExecutor):
         address: HOST:PORT of a cluster that this machine is a node of, or `auto` for the one that runs here; None starts one, of this
             machine alone, that ends with the executor.
         gpus_per_rung: Rung -> how many GPUs an evaluation takes: whole ones, or a part of one. Rungs that are not named take one where the
-            cluster has any.
+            cluster has any. What takes one gets the device `cuda`, all else `cpu`, whatever the study names: here need be no GPU.
         memory: GiB of address space of one worker; None: no limit.
 
     Raises:
@@ -175,7 +172,7 @@ class RayExecutor(AbstractExecutor):
             self._session.check_room(self._setting.threads, self._waiting[0].share)
 
     def _seat(self, share: float) -> _Seat:
-        actor = self._ray.remote(_Minder).options(
+        actor = self._ray.remote(Minder).options(
             num_cpus=self._setting.threads, num_gpus=share, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
         setting = self._setting if share else replace(self._setting, gpu="")
@@ -236,7 +233,7 @@ class _Seat:
         self.job, self.seconds = errand.job, 0.0
         self.news = self.actor.run.remote(errand.task, errand.job.query, errand.job.limit)
 
-    def take(self, news: Sequence[tuple[str, Any]]) -> Observation | None:
+    def take(self, news: News) -> Observation | None:
         """Hand on what a worker tells; the observation where its job has ended."""
         assert self.job is not None
         for kind, what in news:
@@ -250,29 +247,3 @@ class _Seat:
                 seen: Observation = what
                 return seen
         return None
-
-
-class _Minder:
-    """On a node: minds one worker process."""
-
-    def __init__(self, setting: WorkerSetting, folder: str, path: Sequence[str]) -> None:
-        sys.path.extend(part for part in path if part not in sys.path)
-        with contextlib.suppress(OSError):  # where it is shared, relative paths mean the same
-            os.chdir(folder)
-        self._worker = Worker(setting)
-
-    def where(self) -> str:
-        """The node's name."""
-        return socket.gethostname()
-
-    def run(self, task: bytes, query: EvaluationQuery, limit: float) -> Iterator[list[tuple[str, Any]]]:
-        """Run a task; its news as they come, the observation last."""
-        news: list[tuple[str, Any]] = []
-        self._worker.begin(task, query, limit, lambda s: news.append(("beat", s)), lambda *told: news.append(("progress", told)))
-        while self._worker.query is not None:
-            wait(self._worker.ends, timeout=0.2)
-            if (seen := self._worker.look()) is not None:
-                news.append(("done", seen))
-            if news:
-                yield news.copy()
-                news.clear()

@@ -85,6 +85,12 @@ class Rung(AbstractEvaluation):
         len(bytearray(int(gibibytes) << 30))
 
 
+class Low(Rung):
+    """Another of them."""
+
+    name = "low"
+
+
 class Fragile(AbstractEvaluation):
     """Takes its worker down at the first try of one architecture in twelve."""
 
