@@ -46,6 +46,7 @@ setup(
         "configspace": ["ConfigSpace"],
         "images": ["pillow"],
         "postgres": ["psycopg[binary]>=3.1"],
+        "ray": ["ray>=2.40"],
         "dev": [
             "ConfigSpace",
             "build",
@@ -62,6 +63,7 @@ setup(
             "pytest",
             "pytest-timeout",
             "pytest-xdist",
+            "ray>=2.40",
             "ruff",
             "scipy-stubs",
             "setuptools>=77,<81",  # mf2 imports pkg_resources

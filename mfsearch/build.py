@@ -23,6 +23,7 @@ from mfsearch.datasets import DATASETS
 from mfsearch.errors import ConfigError
 from mfsearch.execution.base import AbstractExecutor
 from mfsearch.execution.local import LocalExecutor
+from mfsearch.execution.ray_cluster import RayExecutor
 from mfsearch.execution.serial import SerialExecutor
 from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.fidelities import FIDELITIES
@@ -81,28 +82,45 @@ def build_executor(config: StudyConfig, problem: Problem) -> AbstractExecutor:
     """Where the evaluations run; sets the number of torch's threads.
 
     Raises:
-        ConfigError: If the executor does not fit the problem, or the number of workers.
+        ConfigError: If the executor does not fit the problem, or the number of workers, or a Ray cluster cannot be reached.
+        MissingExtraError: If it needs Ray, which is not installed.
     """
     execution = config.execution
-    real = "local" if execution.workers > 1 or execution.memory is not None else "serial"
+    real = "ray" if execution.ray_address else "local" if execution.workers > 1 or execution.memory is not None else "serial"
     name = execution.executor or ("virtual" if problem.virtual else real)
     if (name == "virtual") is not problem.virtual:
-        costs, fitting = ("simulated", "'virtual'") if problem.virtual else ("measured", "'serial' or 'local'")
+        costs, fitting = ("simulated", "'virtual'") if problem.virtual else ("measured", "'serial', 'local' or 'ray'")
         raise ConfigError(
             f"execution.executor must be {fitting} for {problem.name!r}, whose costs are {costs}; got {name!r}. Leave it out."
         )
+    if name != "ray" and (given := [key for key in ("ray_address", "gpus_per_rung") if getattr(execution, key)]):
+        hint = "Leave it out." if problem.virtual else "Take 'ray'."
+        raise ConfigError(f"execution.{given[0]} must be left out unless execution.executor is 'ray'; it is {name!r}. {hint}")
     torch.set_num_threads(execution.threads)
     if name == "virtual":
         return VirtualExecutor(execution.workers)
     if name == "local":
         gpus = _gpus() if build_device(config) == "cuda" else ()
         return LocalExecutor(execution.workers, execution.clock, execution.threads, gpus, execution.memory)
+    if name == "ray":
+        return _on_ray(config, problem)
     if execution.workers > 1 or execution.memory is not None:
         raise ConfigError(
             f"execution.executor 'serial' has one worker, without a limit of memory; got {execution.workers} workers and memory "
             f"{execution.memory}. Take 'local'."
         )
     return SerialExecutor(execution.clock)
+
+
+def _on_ray(config: StudyConfig, problem: Problem) -> RayExecutor:
+    execution, rungs = config.execution, [rung.name for rung in problem.ladder.evaluations]
+    for rung in execution.gpus_per_rung:
+        if rung not in rungs:
+            raise ConfigError(
+                f"execution.gpus_per_rung must name rungs that evaluate, {', '.join(rungs)}; got {rung!r}. {_hint(rung, rungs)}"
+            )
+    shares = dict.fromkeys(rungs, 0.0) if execution.device == "cpu" else execution.gpus_per_rung
+    return RayExecutor(execution.workers, execution.clock, execution.threads, execution.ray_address, shares, execution.memory)
 
 
 def _gpus() -> list[str]:

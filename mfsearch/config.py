@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_serializer, model_validator
 
@@ -114,20 +114,24 @@ class ExecutionConfig(Section):
     """Where evaluations run; nothing of it changes what is searched.
 
     Attributes:
-        executor: `serial`, `local` or `virtual`; None takes what the problem and the number of workers need.
+        executor: `serial`, `local`, `ray` or `virtual`; None takes what the problem, the number of workers and `ray_address` need.
         workers: Executor slots.
         threads: CPU threads of one slot.
         device: torch device; `auto` takes CUDA where there is one.
         clock: What is charged where nothing is simulated: elapsed time, or CPU time (on shared cores).
-        memory: GiB of address space of each `local` worker; None: no limit.
+        memory: GiB of address space of each `local` or `ray` worker; None: no limit.
+        ray_address: HOST:PORT of the Ray cluster, or `auto` for the one that runs here; None: `ray` starts one on this machine.
+        gpus_per_rung: GPUs of an evaluation on Ray: whole ones, or a part of one; a rung not named takes one where there are any.
     """
 
-    executor: Literal["serial", "local", "virtual"] | None = None
+    executor: Literal["serial", "local", "ray", "virtual"] | None = None
     workers: int = Field(default=1, ge=1, le=10_000)
     threads: int = Field(default=1, ge=1, le=1_024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     clock: Literal["wall", "cpu"] = "wall"
     memory: float | None = Field(default=None, gt=0)
+    ray_address: str | None = Field(default=None, min_length=1)
+    gpus_per_rung: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict, strict=False)
 
 
 class StudyConfig(Section):

@@ -175,7 +175,8 @@ def test_executors_fit_the_problem(home: Path, own: StudyConfig):
     ):
         build_executor(load_config("branin", ["execution.executor=serial"]), problem)
     with pytest.raises(
-        ConfigError, match=r"execution\.executor must be 'serial' or 'local' for 'mine', whose costs are measured; got 'virtual'"
+        ConfigError,
+        match=r"execution\.executor must be 'serial', 'local' or 'ray' for 'mine', whose costs are measured; got 'virtual'",
     ):
         build_executor(load_config("branin", ["execution.executor=virtual"]), live)
     with pytest.raises(ConfigError, match=r"execution\.executor 'serial' has one worker.*; got 2 workers and memory None\. Take"):

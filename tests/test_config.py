@@ -89,6 +89,7 @@ def test_it_is_frozen():
         (["seed=3"], "seed", 3),
         (["seed=3", "seed=4"], "seed", 4),
         (["execution.workers=4"], "execution.workers", 4),
+        (["execution.gpus_per_rung.full=0.5"], "execution.gpus_per_rung", {"full": 0.5}),
         (["problem.noise=1e-3"], "problem.options.noise", 1e-3),
         (["policy=random"], "policy.use", "random"),
         (["policy.pool=[1, 2]"], "policy.use", "cost_aware"),
@@ -113,11 +114,13 @@ def test_overrides(overrides: list[str], key: str, value: object):
         ("seed", "--set seed: an override must be KEY=VALUE or KEY.SUB=VALUE; got 'seed'. Example: --set seed=3."),
         ("a..b=1", "--set a..b=1: an override must be KEY=VALUE"),
         ("sede=1", f"--set sede=1: a key must be one of {ALL_KEYS}; got 'sede'. Did you mean 'seed'?"),
-        ("execution.clok=1", "--set execution.clok=1: a key must be one of clock, device, executor, memory, threads, workers; "
-         "got 'execution.clok'. Did you mean 'clock'?"),
+        ("execution.clok=1", "--set execution.clok=1: a key must be one of clock, device, executor, gpus_per_rung, memory, ray_address, "
+         "threads, workers; got 'execution.clok'. Did you mean 'clock'?"),
         ("execution.clock=walll", "--set execution.clock=walll: execution.clock must be 'wall' or 'cpu'; got 'walll'. Did you mean 'wall'?"),
         ("name=''", "--set name='': name must have at least 1 character; got ''."),
         ("execution.workers=0", "--set execution.workers=0: execution.workers must be greater than or equal to 1; got 0."),
+        ("execution.gpus_per_rung.full=-1", "execution.gpus_per_rung.full must be greater than or equal to 0; got -1."),
+        ("execution.gpus_per_rung=1", "--set execution.gpus_per_rung=1: execution.gpus_per_rung must"),
         ("seed.x=1", "--set seed.x=1: seed must be an integer; got {'x': 1}."),
         ("budget={", "--set budget={:1:2: this must be valid YAML"),
         ("budget.x=1", "--set budget.x=1: budget must be a mapping to set a key of it; got '3min'."),
@@ -150,8 +153,8 @@ def test_override_errors_in_lists(write):
         ("problem: digits\nbudget: 90", "c.yaml:2:1: budget must be a duration with its unit; got 90. Write for example 90min."),
         ("problem: digits\nbudget: 4gpu-hurs", "Did you mean 4gpu-hours?"),
         ("problem: digits\nbudget: -3min", "c.yaml:2:1: budget must be a duration: a duration must be positive and finite; got '-3min'."),
-        ("problem: digits\nexecution:\n  executor: seril", "c.yaml:3:3: execution.executor must be 'serial', 'local' or 'virtual'; got 'seril'. "
-         "Did you mean 'serial'?"),
+        ("problem: digits\nexecution:\n  executor: seril", "c.yaml:3:3: execution.executor must be 'serial', 'local', 'ray' or 'virtual'; got "
+         "'seril'. Did you mean 'serial'?"),
         ("problem: digits\nconstraints: params < 1", "c.yaml:2:1: constraints must be a list; got 'params < 1'."),
         ("problem: digits\nname: ' x'", "c.yaml:2:1: name must be printable, without spaces around it; got ' x'."),
         ("problem: {seed: 1}", "c.yaml:1:1: problem must say what to use; got a mapping without 'use'. Write 'use: NAME' beside the options."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -22,7 +23,12 @@ from mfsearch.config import DEFAULT_PRESET, load_config
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 @click.option("--policy", metavar="NAME", help="What decides: cost_aware, random, ...")
 @click.option(
-    "--executor", metavar="NAME", help="Where evaluations run: serial, local (worker processes), or virtual for simulated costs."
+    "--executor",
+    metavar="NAME",
+    help="Where evaluations run: serial, local (worker processes), ray (a cluster), or virtual for simulated costs.",
+)
+@click.option(
+    "--ray-address", metavar="HOST:PORT", help="Ray cluster, or auto for the one that runs here. Default: one is started."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Evaluations at a time.")
 @click.option(
@@ -42,6 +48,7 @@ def run(
     seed: int | None,
     policy: str | None,
     executor: str | None,
+    ray_address: str | None,
     workers: int | None,
     overrides: tuple[str, ...],
     warm_start: str | None,
@@ -56,7 +63,13 @@ def run(
     """
     if budget is not None:
         parse_budget(budget)  # a slip of the pen is found before anything large is loaded
-    flags = {"seed": seed, "policy": policy, "execution.executor": executor, "execution.workers": workers}
+    flags = {
+        "seed": seed,
+        "policy": policy,
+        "execution.executor": executor,
+        "execution.ray_address": None if ray_address is None else json.dumps(ray_address),  # [::1]:6379 is no YAML list
+        "execution.workers": workers,
+    }
     written = [f"{key}={value}" for key, value in flags.items() if value is not None]
     loaded = load_config(config, [*written, *overrides], allow_code=allow_code)
 

@@ -57,7 +57,17 @@ def _read_npz(path: Path) -> Arrays:
             if missing := [name for name in wanted if name not in held]:
                 raise DataError(f"{path} must hold {', '.join(wanted)}; it lacks {', '.join(missing)}.")
             x_train, y_train, x_test, y_test = (held[name] for name in wanted)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError, RuntimeError, TypeError) as error:
+    except (
+        OSError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+    ) as error:
         raise DataError(f"{path} must be a whole .npz of plain numbers; {' '.join(str(error).split())[:120]}") from None
     train, test = (images[..., None] if images.ndim == 3 else images for images in (x_train, x_test))
     return Arrays(train, labels_of(y_train.reshape(-1), path), test, labels_of(y_test.reshape(-1), path), path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import math
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import time
@@ -20,8 +20,8 @@ from mfsearch.errors import ConfigError
 from mfsearch.execution.base import AbstractExecutor, Job
 from mfsearch.execution.processes import threads_of_children
 from mfsearch.execution.serial import SerialExecutor
-from mfsearch.execution.worker import Task, WorkerSetting, serve
-from mfsearch.records import Observation, Status
+from mfsearch.execution.worker import WorkerSetting, packed, serve
+from mfsearch.records import EvaluationQuery, Observation, Status
 
 GRACE: Final = 2.0
 """Seconds after its limit at which an evaluation that does not end is ended with its process."""
@@ -61,9 +61,7 @@ class LocalExecutor(AbstractExecutor):
             raise ConfigError(f"workers, threads and memory must be positive; got {workers}, {threads} and {memory}.")
         self._clock: Literal["wall", "cpu"] = clock
         setting = WorkerSetting(clock, threads, memory=memory)
-        self._workers = [
-            _Worker(replace(setting, gpu=gpus[number % len(gpus)]) if gpus else setting) for number in range(workers)
-        ]
+        self._workers = [Worker(replace(setting, gpu=gpus[number % len(gpus)]) if gpus else setting) for number in range(workers)]
 
     @property
     def virtual(self) -> bool:
@@ -82,7 +80,7 @@ class LocalExecutor(AbstractExecutor):
     @property
     def free_slots(self) -> int:
         """Workers without an evaluation."""
-        return sum(worker.job is None for worker in self._workers)
+        return sum(worker.query is None for worker in self._workers)
 
     def submit(self, job: Job) -> None:
         """Give a job to a free worker.
@@ -90,11 +88,12 @@ class LocalExecutor(AbstractExecutor):
         Raises:
             ConfigError: If the rung cannot be sent to another process.
         """
-        next(worker for worker in self._workers if worker.job is None).begin(job)
+        task = packed(job)
+        next(worker for worker in self._workers if worker.query is None).begin(task, job.query, job.limit, job.beat, job.progress)
 
     def collect(self) -> list[Observation]:
         """Wait for the first to end; heartbeats and progress are handed on meanwhile."""
-        while busy := [worker for worker in self._workers if worker.job is not None]:
+        while busy := [worker for worker in self._workers if worker.query is not None]:
             wait([end for worker in busy for end in worker.ends], timeout=0.2)
             if ended := [seen for worker in busy if (seen := worker.look()) is not None]:
                 return ended
@@ -106,11 +105,21 @@ class LocalExecutor(AbstractExecutor):
             worker.end()
 
 
-class _Worker:
-    """One process, and what it is doing."""
+class Worker:
+    """One process, and what it is doing.
+
+    Args:
+        setting: What the process has.
+
+    Attributes:
+        query: What it evaluates now.
+    """
 
     def __init__(self, setting: WorkerSetting) -> None:
-        self.job: Job | None = None
+        self.query: EvaluationQuery | None = None
+        self._limit = math.inf
+        self._beat: Callable[[float], None] = lambda seconds: None
+        self._progress: Callable[[float, str], None] = lambda fraction, text: None
         self._setting = setting
         self._process: SpawnProcess | None = None
         self._link: Connection | None = None
@@ -125,23 +134,31 @@ class _Worker:
         assert self._link is not None and self._process is not None
         return [self._link, self._process.sentinel]
 
-    def begin(self, job: Job) -> None:
-        """Send a job, to a new process where there is none."""
-        task = Task(job.query, job.fidelity, job.objective, job.limit, job.workdir, job.device, job.earlier)
-        try:
-            packed = pickle.dumps(task)
-        except Exception as error:
-            raise ConfigError(
-                f"rung {job.fidelity.name!r} must be sendable to another process, to run on several workers; it is not ({error}). Define "
-                "its functions and classes at the top of a module, or use one worker."
-            ) from error
+    def begin(
+        self,
+        task: bytes,
+        query: EvaluationQuery,
+        limit: float,
+        beat: Callable[[float], None],
+        progress: Callable[[float, str], None],
+    ) -> None:
+        """Send a task, to a new process where there is none.
+
+        Args:
+            task: As `packed` made it.
+            query: What it evaluates.
+            limit: Device seconds after which it is stopped.
+            beat: As of a `Job`.
+            progress: As of a `Job`.
+        """
         if self._process is None or not self._process.is_alive():
             self._start()
         assert self._link is not None
-        self.job, self._sent, self._began, self._seconds = job, time.monotonic(), None, 0.0
+        self.query, self._limit, self._beat, self._progress = query, limit, beat, progress
+        self._sent, self._began, self._seconds = time.monotonic(), None, 0.0
         self._output.clear()
         with contextlib.suppress(OSError):  # it died just now; `look` finds out
-            self._link.send_bytes(packed)
+            self._link.send_bytes(task)
 
     def _start(self) -> None:
         self.end()
@@ -158,7 +175,7 @@ class _Worker:
 
     def look(self) -> Observation | None:
         """Read the news; the observation where the job has ended."""
-        assert self.job is not None and self._link is not None and self._process is not None
+        assert self.query is not None and self._link is not None and self._process is not None
         try:
             while self._link.poll():
                 kind, *rest = self._link.recv()
@@ -166,23 +183,23 @@ class _Worker:
                     self._began = time.monotonic()
                 elif kind == "beat":
                     self._seconds = rest[0]
-                    self.job.beat(self._seconds)
+                    self._beat(self._seconds)
                 elif kind == "progress":
-                    self.job.progress(*rest)
+                    self._progress(*rest)
                 elif kind == "done":
                     return self._ended(rest[0])
                 else:
                     text = f"a worker process cannot read the rung: {rest[0]}. Define its functions and classes in a module that can be imported."
-                    return self._ended(Observation(self.job.query, Status.FAILED, 0.0, message=text))
+                    return self._ended(Observation(self.query, Status.FAILED, 0.0, message=text))
         except (EOFError, OSError):
             pass
         if not self._process.is_alive():
             return self._lost()
         if self._overdue():
-            spent, limit = self._spent(), self.job.limit
+            spent, limit = self._spent(), self._limit
             self.end()
             text = f"ended with its process after {spent:.1f} s: the limit of {limit:.1f} s had passed, and it did not stop."
-            return self._ended(Observation(self.job.query, Status.CUT, spent, message=text))
+            return self._ended(Observation(self.query, Status.CUT, spent, message=text))
         return None
 
     def _spent(self) -> float:
@@ -192,24 +209,23 @@ class _Worker:
         return time.monotonic() - self._began
 
     def _overdue(self) -> bool:
-        assert self.job is not None
         if self._began is None:
             return time.monotonic() - self._sent > _START
         # A process that waits for ever takes no processor time, and one that holds its interpreter says nothing.
-        silent = self._setting.clock == "cpu" and time.monotonic() - self._began > _SLEEPY * self.job.limit + _START
-        return silent or self._spent() > self.job.limit + GRACE
+        silent = self._setting.clock == "cpu" and time.monotonic() - self._began > _SLEEPY * self._limit + _START
+        return silent or self._spent() > self._limit + GRACE
 
     def _lost(self) -> Observation:
-        assert self.job is not None and self._process is not None
+        assert self.query is not None and self._process is not None
         self._process.join()
         code = self._process.exitcode or 0
         why = f"was ended by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
         hint = " Was there too little memory?" if code == -signal.SIGKILL else ""
         text = f"its worker process {why} after {self._spent():.1f} s.{hint}"
-        return self._ended(Observation(self.job.query, Status.LOST, self._seconds, message=text))
+        return self._ended(Observation(self.query, Status.LOST, self._seconds, message=text))
 
     def _ended(self, seen: Observation) -> Observation:
-        self.job = None
+        self.query = None
         if seen.status is Status.OK or not (tail := self._output.tail()):
             return seen
         return replace(seen, extras={**seen.extras, "output": tail})

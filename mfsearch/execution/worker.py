@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -18,10 +19,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import torch
 
+from mfsearch.errors import ConfigError
 from mfsearch.execution.base import Job, failed
 from mfsearch.execution.serial import SerialExecutor
 from mfsearch.fidelities.base import AbstractEvaluation
@@ -58,6 +60,26 @@ class Task:
     workdir: Path
     device: str
     earlier: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """What of a job travels."""
+        return cls(job.query, job.fidelity, job.objective, job.limit, job.workdir, job.device, job.earlier)
+
+
+def packed(job: Job) -> bytes:
+    """The task of a job, pickled.
+
+    Raises:
+        ConfigError: If the rung cannot be sent to another process.
+    """
+    try:
+        return pickle.dumps(Task.of(job))
+    except Exception as error:
+        raise ConfigError(
+            f"rung {job.fidelity.name!r} must be sendable to another process, to run on several workers; it is not ({error}). Define "
+            "its functions and classes at the top of a module, or use one worker."
+        ) from error
 
 
 def serve(parent: Connection, output: Connection, lifeline: Connection, setting: WorkerSetting) -> None:

@@ -51,8 +51,17 @@ def unwritable(path: Path) -> str:
         (["run", "problem.yaml"], "problem must be one of", "Did you mean 'branin'?"),
         (["run", "brannin"], "'brannin'", "Did you mean 'branin'?"),
         (["run", "nowhere.yaml"], "nowhere.yaml", "Presets:"),
-        (["run", "branin", "--executor", "ray"], "execution.executor", "'serial'"),
+        (["run", "branin", "--executor", "sereal"], "execution.executor", "'serial'"),
         (["run", "branin", "--executor", "serial"], "execution.executor must be 'virtual'", "Leave it out"),
+        (["run", "branin", "--ray-address", "h:1"], "execution.ray_address must be left out", "Leave it out."),
+        (["run", "digits", "--ray-address", "h:1", "--executor", "local"], "it is 'local'", "Take 'ray'."),
+        (["run", "digits", "--ray-address", ""], "execution.ray_address must have at least 1 character", "got ''"),
+        (["run", "digits", "--ray-address", "here"], "must be HOST:PORT, or 'auto'; got 'here'", "ray start --head"),
+        (
+            ["run", "digits", "--executor", "ray", "--set", "execution.gpus_per_rung.nts=1"],
+            "must name rungs that evaluate",
+            "Did you mean 'nst'?",
+        ),
         (
             ["run", "digits", "--workers", "2", "--executor", "serial"],
             "execution.executor 'serial' has one worker",

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from evaluations import alive, job, run
 from hostile_rungs import Fragile, Rung, decorated
 
 from mfsearch.allocation.random_search import RandomSearch
 from mfsearch.errors import ConfigError
 from mfsearch.execution.base import Job
 from mfsearch.execution.local import GRACE, LocalExecutor
-from mfsearch.fidelities.base import AbstractEvaluation
 from mfsearch.fidelities.function import FunctionFidelity
-from mfsearch.records import Architecture, EvaluationQuery, Objective, Observation, Status
+from mfsearch.records import Status
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
@@ -31,27 +31,6 @@ from mfsearch.study import Study
 def pair() -> Iterator[LocalExecutor]:
     with LocalExecutor(2) as executor:
         yield executor
-
-
-def job(what: str, folder: Path, limit: float = 60.0, id: int = 1, rung: AbstractEvaluation | None = None) -> Job:
-    architecture = Architecture("s", (what,), what)
-    return Job(EvaluationQuery(architecture, "full", id=id), rung or Rung(), Objective(), limit, folder / str(id))
-
-
-def run(executor: LocalExecutor, *jobs: Job) -> list[Observation]:
-    for one in jobs:
-        executor.submit(one)
-    found: list[Observation] = []
-    while len(found) < len(jobs):
-        found += executor.collect()
-    return sorted(found, key=lambda seen: seen.query.id)
-
-
-def alive(pid: object) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{int(str(pid))}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def test_evaluations_run_side_by_side(pair: LocalExecutor, tmp_path: Path):

@@ -86,6 +86,12 @@ class Rung(AbstractEvaluation):
         len(bytearray(int(gibibytes) << 30))
 
 
+class Low(Rung):
+    """Another of them."""
+
+    name = "low"
+
+
 class Fragile(AbstractEvaluation):
     """Takes its worker down at the first try of one architecture in twelve."""
 
@@ -131,3 +137,21 @@ class HostileOnce(Rung):
             return Measurement({"val_accuracy": 50.0}, extras=extras or {})
         time.sleep(0.05)
         return Measurement({"val_accuracy": 50.0})
+
+
+class Telltale(AbstractEvaluation):
+    """Says, after its first heartbeat, below which process of a Ray node it runs; where that one is to die, it waits for it."""
+
+    name, signal = "full", "val_accuracy"
+
+    def expected_cost(self, architecture: Architecture) -> float:
+        return 1.2
+
+    def evaluate(self, architecture: Architecture, context: Context) -> Measurement:
+        time.sleep(1.1)
+        raylet, doomed = os.environ["RAY_RAYLET_PID"], context.workdir.parent / "doomed"
+        context.progress(0.9, raylet)
+        time.sleep(0.1)
+        if doomed.exists() and doomed.read_text() == raylet:
+            time.sleep(60.0)
+        return Measurement({"val_accuracy": zlib.crc32(architecture.key.encode()) % 100.0})
