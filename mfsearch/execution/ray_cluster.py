@@ -195,7 +195,7 @@ class RayExecutor(AbstractExecutor):
             self._failures += 1
             if self._failures >= _STARTS:
                 raise ConfigError(
-                    f"workers must start on the Ray cluster; {_STARTS} in a row did not, the last with: {one_line(error)} "
+                    f"workers must start on the Ray cluster; {_STARTS} in a row did not, the last with: {one_line(error).rstrip('.')}. "
                     "Install the same mfsearch on every node."
                 ) from error
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -96,8 +97,9 @@ class RaySession:
 
 
 def one_line(error: object) -> str:
-    """What Ray says went wrong, on one line."""
-    return " ".join(str(error).split())[:600]
+    """What Ray says went wrong, on one line without colours; of a long text the two ends, for the cause comes last."""
+    text = " ".join(re.sub(r"\x1b\[\d*m|\^{2,}", "", str(error)).split())
+    return text if len(text) <= 600 else f"{text[:250]} ... {text[-350:]}"
 
 
 def _check_answers(address: str) -> None:

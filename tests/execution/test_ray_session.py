@@ -52,4 +52,5 @@ def test_who_listens_is_no_ray_cluster(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_cause_is_one_line():
-    assert one_line(ValueError("first\n\tsecond   third" + "x" * 1000)) == "first second third" + "x" * 582
+    assert one_line(ValueError("first\n\tsecond \x1b[36mthird\x1b[39m\n  ^^^^^^\nfourth")) == "first second third fourth"
+    assert one_line("a" * 300 + "b" * 400 + "the cause") == "a" * 250 + " ... " + "b" * 341 + "the cause"
