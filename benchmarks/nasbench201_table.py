@@ -62,7 +62,7 @@ def cell(runs: Mapping[int, Curve] | None) -> str:
 
 def main() -> None:
     folder, dataset = Path(sys.argv[1]), sys.argv[2]
-    problem = tabular(f"nasbench201-{dataset}", home())
+    problem = tabular(home(), "nasbench201", dataset)
     test = oracle_of(problem).test
     assert test is not None
     found = collect(folder, dataset, problem)

@@ -87,3 +87,11 @@ def test_every_option_of_a_rung_is_on_the_page(rung: str, kind: type):
 def test_links_lead_somewhere(path: Path):
     targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
     assert [target for target in targets if "://" not in target and not (path.parent / target).exists()] == []
+
+
+def test_every_fault_of_the_table_is_injected_by_a_test():
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8").partition("## Faults that are tested")[2]
+    names = [row.split(" | ")[0].removeprefix("| ").partition(" (")[0] for row in text.splitlines() if row.startswith("| ")][1:]
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_docs.py")
+    assert len(names) >= 16
+    assert [name for name in names if f'"{name}' not in sources] == []

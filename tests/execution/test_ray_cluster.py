@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -157,7 +157,9 @@ def test_impossible_numbers(cluster: Any):
 
 
 @pytest.mark.faults
-def test_a_node_that_dies_costs_what_ran_on_it_and_nothing_else(pair: RayExecutor, cluster: Any, tmp_path: Path):
+def test_a_node_that_dies_costs_what_ran_on_it_and_nothing_else(
+    pair: RayExecutor, cluster: Any, tmp_path: Path, fault: Callable[..., None]
+):
     store, below = EventStore(), str(cluster.second.all_processes["raylet"][0].process.pid)
     at_death: list[set[int]] = []
 
@@ -188,6 +190,9 @@ def test_a_node_that_dies_costs_what_ran_on_it_and_nothing_else(pair: RayExecuto
     charged = sum(charge.seconds for charge in study.ledger.charges)
     assert study.ledger.spent == pytest.approx(charged) and 5.0 < charged < 10.0 + 2 * GRACE
     assert charged >= sum(o.seconds for o in observations)
+    fault(
+        "a Ray node is lost", "the node's processes killed in mid-search", len(at_death[0]), len(good), lost.seconds, lost.message
+    )
 
 
 SCRIPT = """
