@@ -92,6 +92,8 @@ def test_links_lead_somewhere(path: Path):
 def test_every_fault_of_the_table_is_injected_by_a_test():
     text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8").partition("## Faults that are tested")[2]
     names = [row.split(" | ")[0].removeprefix("| ").partition(" (")[0] for row in text.splitlines() if row.startswith("| ")][1:]
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_docs.py")
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_docs.py"
+    )
     assert len(names) >= 16
     assert [name for name in names if f'"{name}' not in sources] == []

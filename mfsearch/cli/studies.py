@@ -149,7 +149,10 @@ def _state(found: dict[str, Any]) -> str:
     if found["stopped"]:
         return f"ended because {found['stopped']}"
     ago = format_seconds(found["seconds_since_last_event"])
-    return f"open; last event {ago} ago. If nothing runs it, go on with: mfsearch resume {found['study']}"
+    if found["processes"]:
+        workers = ", ".join(f"{process['pid']} on {process['host']}" for process in found["processes"])
+        return f"open; last event {ago} ago. It is worked on by process {workers}"
+    return f"open; last event {ago} ago. Nothing runs it; go on with: mfsearch resume {found['study']}"
 
 
 def _figure(found: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mfsearch.report.log import counts
 from mfsearch.report.views import figure_of, incumbent_of, target_of
+from mfsearch.store.members import Watch
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
 
@@ -20,6 +21,8 @@ def study_status(store: EventStore, name: str) -> dict[str, Any]:
     events = store.events(name)
     state = StudyState.replay(events)
     best = incumbent_of(state)
+    members = store.members(name)
+    dead = Watch().dead(members)
     return {
         "study": name,
         "state": "ended" if state.stopped else "open",
@@ -33,6 +36,11 @@ def study_status(store: EventStore, name: str) -> dict[str, Any]:
         "budget_seconds": state.ledger.total,
         "observations": len(state.observations),
         "counts": counts(state),
+        "processes": [
+            {"host": str(member["host"]).partition("/")[0], "pid": member["pid"]}
+            for member in members
+            if member["id"] not in dead
+        ],
         "running": [
             {
                 "evaluation": query.id,

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from mfsearch.errors import StudyError
 from mfsearch.report.status import study_status
 from mfsearch.store.events import EventKind
+from mfsearch.store.members import here, started
 
 
 def test_an_open_study_shows_what_runs(history):
@@ -18,6 +20,14 @@ def test_an_open_study_shows_what_runs(history):
     assert found["counts"] == "proxies 3, few 1 (1 failed), full 3 (1 cut)"
     assert 0 <= found["seconds_since_last_event"] < 60
     json.dumps(found, allow_nan=False)
+
+
+def test_processes_that_work_on_it_are_named_and_the_dead_are_not(new_history):
+    store = new_history().store
+    store.enter("toy-1", "living", here(), os.getpid(), started(os.getpid()) or 0.0, 1)
+    store.enter("toy-1", "dead", here(), os.getpid(), -1.0, 1)
+    (found,) = study_status(store, "toy-1")["processes"]
+    assert found["pid"] == os.getpid() and "/" not in found["host"]
 
 
 def test_an_ended_study_says_why(new_history):
