@@ -55,6 +55,7 @@ class Clock:
         self.seen: list[tuple[float, float, str | None]] = []  # device seconds, simulated seconds, recommendation
 
     def __call__(self, event: Event, state: StudyState) -> None:
+        """A study's listener."""
         now = self._executor.now
         if event.kind is EventKind.ASKED:
             self._running.update({query["id"]: now for query in event.payload["queries"]})

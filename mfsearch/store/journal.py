@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from mfsearch.store.state import StudyState
 
 Listener = Callable[[Event, StudyState], None]
 
+_LOG = logging.getLogger("mfsearch")
 _LOOK: Final = 0.5  # seconds between two looks at what others do, where nothing is left but to wait for them
 _DECISIONS: Final = frozenset({EventKind.ASKED, EventKind.SCORED})
 _UPSETTING: Final = _DECISIONS | {EventKind.GIVEN, EventKind.BUDGET}
@@ -135,7 +137,11 @@ class Journal:
         Args:
             bury: Ends what the dead among them ran.
         """
+        said = False
         while self.others_run():
+            if not said:
+                _LOG.info("Nothing is affordable while other processes have evaluations running; waiting for these.")
+                said = True
             bury()
             if self.sync() or not self.others_run():
                 return True

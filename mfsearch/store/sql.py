@@ -210,7 +210,13 @@ class EventStore:
         study = self._do("read", lambda c: self._id(c, name))
         if self._engine.dialect.name == "sqlite":
             path = Path(f"{self._engine.url.database}-turns").expanduser()
-            with path.open("ab") as file:
+            try:
+                file = path.open("ab")
+            except OSError as error:
+                raise StorageError(
+                    f"cannot write beside the database {self.url}: {error}. Mend the rights of its folder, or name another with --storage."
+                ) from error
+            with file:
                 fcntl.lockf(file, fcntl.LOCK_EX, 1, study)
                 yield
             return

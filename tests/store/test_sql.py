@@ -105,3 +105,11 @@ def test_a_damaged_event(url: str, tmp_path: Path) -> None:
 def test_urls_that_cannot_be_opened(bad: str) -> None:
     with pytest.raises(StorageError):
         EventStore(bad)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    store = EventStore(f"sqlite:///{tmp_path}/studies.db")
+    store.create("a", {})
+    (tmp_path / "studies.db-turns").mkdir()
+    with pytest.raises(StorageError, match="cannot write beside the database"), store.turn("a"):
+        pass
