@@ -231,6 +231,7 @@ class Study:
         while True:
             with contextlib.suppress(OvertakenError), self.journal.turn():  # decided without what others wrote: anew
                 self.journal.sync()
+                self._bury(self.journal.orphans())
                 return self._decide(n)
 
     def tell(
@@ -387,8 +388,9 @@ class Study:
         try:
             self._tell(observation)
         except OvertakenError:
-            text = "Evaluation %d of study %r came too late: another process had taken it for lost, and it is repeated."
-            _LOG.warning(text, observation.query.id, self.name)
+            _LOG.warning(
+                "Evaluation %d came too late: another process took it for lost, and it is repeated.", observation.query.id
+            )
 
     def _check_hope(self) -> None:
         bad = [o for o in self.state.observations if o.status is Status.FAILED]

@@ -132,23 +132,20 @@ def test_the_server_is_restarted(
     )
 
 
-def test_connections_are_cut(own: Server, tmp_path: Path, fault: Callable[..., None]) -> None:
+def test_connections_are_cut(own: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Callable[..., None]) -> None:
     url, log = own.database(), tmp_path / "log"
     study = lines.study(url, 60.0, log=log, sleep=0.05)
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres' AND pid <> pg_backend_pid()"
     for seconds in (0.5, 1.0, 1.5, 2.0):
         later(seconds, lambda: own.ask(cut, "postgres"))
-    study.run()
+    with caplog.at_level(logging.WARNING, "mfsearch"):
+        study.run()
+    assert "Trying again for" in caplog.text
     again = lines.study(url, join=True)
     check_books(again, log)
-    fault(
-        "connections to the database are cut",
-        "`pg_terminate_backend`, four times",
-        0,
-        len(again.state.observations),
-        again.ledger.spent,
-        "",
-    )
+    done = len(again.state.observations)
+    what = "`pg_terminate_backend`, four times"
+    fault("connections to the database are cut", what, 0, done, again.ledger.spent, caplog.messages[0])
 
 
 def test_the_server_stays_away(own: Server, tmp_path: Path, fault: Callable[..., None]) -> None:
@@ -246,15 +243,29 @@ def test_a_cluster_ends_the_job(patience: float, tmp_path: Path, fault: Callable
         job.communicate()
         said = ""
     before = _events(storage)
-    told = [event.payload["id"] for event in before if event.kind is EventKind.TOLD]
+    told = [event.payload["id"] for event in before if event.kind is EventKind.TOLD and event.payload["status"] == "ok"]
     assert len(told) == len(set(told)) >= 1
     status = subprocess.run(
         [*command, "status", "s", "--storage", storage, "--json"], env=environment, capture_output=True, text=True
     )
     spent = json.loads(status.stdout)["spent_seconds"]
     assert spent > 0
+    resume = [*command, "resume", "s", "--budget", f"{spent + 25:.1f}s", "--storage", storage]
+    subprocess.run(resume, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=240)
+    after = _events(storage)
+    assert after[: len(before)] == before
+    ended = {event.payload["id"]: event.payload for event in after if event.kind is EventKind.TOLD}
+    asked = {query["id"]: query for event in after if event.kind is EventKind.ASKED for query in event.payload["queries"]}
+    assert set(ended) == set(asked), "every evaluation ended, once"
+    lost = next(asked[id] for id, payload in ended.items() if payload["status"] == "lost")
+    repeats = [
+        query for query in asked.values() if (query["architecture"], query["seed"]) == (lost["architecture"], lost["seed"])
+    ]
+    assert len(repeats) == 2
+    done = [(asked[id]["architecture"], asked[id]["rung"]) for id, payload in ended.items() if payload["status"] == "ok"]
+    assert len(done) == len(set(done)) > len(told) - 1
     name = "SIGTERM, with time to end" if patience else "SIGTERM, and at once SIGKILL"
-    fault(name, "signals to `mfsearch run`", len(told), len(told), spent, said)
+    fault(name, "signals to `mfsearch run`, then `mfsearch resume`", len(told), len(done), spent, said)
 
 
 def _events(storage: str) -> list:

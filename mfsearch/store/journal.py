@@ -84,13 +84,14 @@ class Journal:
             self._member = None
 
     def check(self, fixed: Mapping[str, Any]) -> None:
-        """Check settings that a study keeps for ever.
+        """Check settings that a study keeps for ever; where one is not kept, this process does not work on the study.
 
         Raises:
             StudyError: If one is not what the study was started with.
         """
         for what, mine in fixed.items():
             if (stored := self.state.settings.get(what)) != mine:
+                self.leave()
                 raise StudyError(
                     f"study {self.name!r} must be resumed with the {what} it was started with, {stored}; got {mine}. Choose another --study."
                 )
@@ -142,8 +143,10 @@ class Journal:
             if not said:
                 _LOG.info("Nothing is affordable while other processes have evaluations running; waiting for these.")
                 said = True
+            known = self.state.events
             bury()
-            if self.sync() or not self.others_run():
+            self.sync()
+            if self.state.events > known or not self.others_run():
                 return True
             time.sleep(_LOOK)
         return False

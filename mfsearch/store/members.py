@@ -26,7 +26,7 @@ SILENCE: Final = 30.0
 
 
 class Member:
-    """This process, as one that works on a study; in the database until `leave`, or until it ends.
+    """This process, as one that works on a study; in the database until `leave`, or until nobody holds this object.
 
     Args:
         store: Where the study is.
@@ -39,18 +39,15 @@ class Member:
 
     def __init__(self, store: EventStore, study: str, slots: int = 1) -> None:
         self.id = uuid.uuid4().hex
-        self._store = store
         self._done = threading.Event()
         if not store.in_memory:
             store.enter(study, self.id, here(), os.getpid(), started(os.getpid()) or 0.0, slots)
             threading.Thread(target=_beat, args=(store, self.id, self._done), daemon=True, name="mfsearch-member").start()
-            weakref.finalize(self, self._done.set)
+        self._end = weakref.finalize(self, _leave, store, self.id, self._done, os.getpid())
 
     def leave(self) -> None:
         """Say that it works no longer."""
-        self._done.set()
-        if not self._store.in_memory:
-            self._store.leave(self.id)
+        self._end()
 
 
 class Watch:
@@ -113,6 +110,12 @@ def started(pid: int) -> float | None:
     except PermissionError:
         pass
     return 0.0
+
+
+def _leave(store: EventStore, member: str, done: threading.Event, pid: int) -> None:
+    done.set()
+    if not store.in_memory and os.getpid() == pid:  # a process that was forked from it holds a copy
+        store.leave(member)
 
 
 def _beat(store: EventStore, member: str, done: threading.Event) -> None:

@@ -112,13 +112,20 @@ class EventStore:
         return Event(seq, kind, load(written), now)
 
     def extend(self, name: str, events: Sequence[Event]) -> None:
-        """Add a history, or what is left of one, in one transaction; it must go on from the events that are there."""
+        """Add a history, or what is left of one, in one transaction.
+
+        Raises:
+            OvertakenError: If it does not go on from the events that are there.
+        """
         rows = [{"seq": e.seq, "at": e.at, "kind": e.kind.value, "payload": dump(e.payload)} for e in events]
-        if rows:
-            self._do(
-                "write to",
-                lambda c: c.execute(insert(EVENTS).values(study_id=self._id(c, name)), rows),
-            )
+        if not rows:
+            return
+        try:
+            self._do("write to", lambda c: c.execute(insert(EVENTS).values(study_id=self._id(c, name)), rows))
+        except IntegrityError as error:
+            raise OvertakenError(
+                f"a history must go on from the events of study {name!r}; one of these is there already."
+            ) from error
 
     def events(self, name: str, after: int = -1) -> list[Event]:
         """The history of a study, from the event after `after`.
@@ -203,7 +210,12 @@ class EventStore:
 
     @contextmanager
     def turn(self, name: str) -> Iterator[None]:
-        """Within, no other process decides for the study; its end gives the turn back, however it ends."""
+        """Within, no other process decides for the study; its end gives the turn back, however it ends.
+
+        Raises:
+            StudyError: If there is no such study.
+            StorageError: If the database stays away, or its folder cannot be written.
+        """
         if self.in_memory:
             yield
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -89,6 +90,50 @@ def test_a_second_process_is_told_of_the_first(url: str, tmp_path: Path) -> None
     process.join()
     study = lines.study(url)  # the dead are no hindrance
     assert study.state.pending == {} and study.state.observations[-1].status is Status.LOST
+
+
+def test_whoever_asks_repeats_what_the_dead_ran_though_others_live(url: str, tmp_path: Path) -> None:
+    process = start(lines.begin, url, 1000.0, 1.0, tmp_path / "log", 60.0)
+    wait_for(lambda: running(url))
+    other, study = lines.study(url, join=True), lines.study(url, join=True)
+    (dead,) = study.state.pending.values()
+    other.journal.enter()  # what is free is shared by those that are there
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    (again,) = study.ask()
+    assert (again.architecture, again.seed, again.id) == (dead.architecture, dead.seed, dead.id + 1)
+    (living,) = other.ask()
+    assert other.journal.orphans() == [] == study.journal.orphans() and living.architecture != again.architecture
+
+
+def test_waiting_ends_with_what_is_buried_meanwhile(url: str, tmp_path: Path) -> None:
+    """The end of a dead process' evaluation is news, though another that lives has none for as long as it likes."""
+    first = lines.study(url, 1000.0)
+    process = start(lines.work, url, 1.0, tmp_path / "log", 60.0)
+    wait_for(lambda: len(first.store.members("s")) == 1)
+    (living,) = first.ask()
+    wait_for(lambda: len(running(url)) == 2)
+    study = lines.study(url, join=True)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    assert study.journal.wait(lambda: study._bury(study.journal.orphans()))
+    assert list(study.state.pending) == [living.id] and len(study.state.requeued) == 1
+
+
+@pytest.mark.parametrize("how", ["refused", "forgotten"])
+def test_a_process_that_does_not_work_on_a_study_is_no_member(how: str, url: str) -> None:
+    study = lines.study(url, 10.0)
+    if how == "refused":
+        with pytest.raises(StudyError, match="must be resumed with the policy"):
+            Study(lines.SPACE, study.ladder, name="s", store=study.store, resume=True)
+        assert study.store.members("s") == []
+    else:
+        study.ask()
+        store = study.store
+        assert len(store.members("s")) == 1
+        del study
+        gc.collect()
+        assert store.members("s") == []
 
 
 @pytest.mark.faults

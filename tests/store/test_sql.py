@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mfsearch.errors import StorageError, StudyError
+from mfsearch.errors import OvertakenError, StorageError, StudyError
 from mfsearch.store.events import EventKind
 from mfsearch.store.sql import EventStore
 
@@ -105,6 +105,18 @@ def test_a_damaged_event(url: str, tmp_path: Path) -> None:
 def test_urls_that_cannot_be_opened(bad: str) -> None:
     with pytest.raises(StorageError):
         EventStore(bad)
+
+
+def test_a_history_is_added_once(url: str) -> None:
+    first, second = EventStore(url), EventStore(url)
+    first.create("a", {})
+    first.append("a", 1, EventKind.BUDGET, {"total": 1.0})
+    second.create("b", {})
+    second.extend("b", first.events("a")[1:])
+    assert second.events("b")[1:] == first.events("a")[1:]
+    with pytest.raises(OvertakenError, match="must go on from the events of study 'b'"):
+        second.extend("b", first.events("a")[1:])
+    assert len(second.events("b")) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
