@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--observations 20000] [--storage URL] [--folder DIR]
 
 Writes a study of hartmann6 with so many observations, nine of ten of them on the lower rungs, as `mfsearch run` would have
-stored it, then times `mfsearch status`, `report` and `resume` (a few evaluations more) as processes of their own, and one ask of `cost_aware`
-with and without a fit. Costs are simulated. One JSON object on standard output.
+stored it, then times `mfsearch status`, `report` and `resume` as processes of their own (of `resume`: until its first evaluation starts, and
+until a few evaluations more have ended), and one ask of `cost_aware` with and without a fit. Costs are simulated. One JSON object on standard output.
 """
 
 from __future__ import annotations
@@ -118,8 +118,13 @@ def main() -> None:
         environment = {**os.environ, "MFSEARCH_HOME": str(folder / "home"), "MFSEARCH_STORAGE": url, "OMP_NUM_THREADS": "1"}
         spent = write(url, folder, options.observations)
         found: dict[str, Any] = {"observations": options.observations, "machine": platform.processor() or platform.machine()}
+        began = 0.0
         for words in (("status", "large"), ("report", "large"), ("resume", "large", "--budget", f"{spent + 20:.1f}s")):
+            began = time.time()
             found[f"{words[0]}_seconds"] = round(command(*words, environment=environment, folder=folder), 2)
+        new = EventStore(url).events("large", after=2 * options.observations)
+        started = [event.at for event in new if event.kind is EventKind.ASKED]
+        found |= {"resume_first_seconds": round(started[0] - began, 2), "resume_evaluations": len(started)}
         print(json.dumps({**found, **decisions(url, folder)}))
 
 

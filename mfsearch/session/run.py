@@ -64,7 +64,7 @@ def start(
     store = EventStore(storage or default_storage())
     name = name or config.name
     if name is not None and name in store.names():
-        check_same_config(name, config, store.events(name))
+        check_same_config(name, config, store.events(name, most=1))
         watcher.say(f"Study {name!r} exists with this config: going on with it.")
         return _go_on(name, config, store, budget, warm_start, allow_code, watcher)
     problem = build_problem(config, home(), allow_code)
@@ -124,7 +124,7 @@ def resume(
     if budget is not None:
         parse_budget(budget)  # a slip of the pen is found before anything is opened
     store = EventStore(storage or default_storage())
-    config = stored_config(name, store.events(name))
+    config = stored_config(name, store.events(name, most=1))
     return _go_on(name, config, store, budget, None, allow_code, watcher or Watcher(), join)
 
 

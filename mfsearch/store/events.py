@@ -15,9 +15,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
@@ -55,6 +57,18 @@ class Event:
     kind: EventKind
     payload: Mapping[str, Any]
     at: float = 0.0
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection within: a long history is many small objects, none of them garbage, gone through again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def dump(payload: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from mfsearch.errors import OvertakenError, StorageError, StudyError
-from mfsearch.store.events import Event, EventKind, dump, load
+from mfsearch.store.events import Event, EventKind, dump, load, uncollected
 from mfsearch.store.schema import EVENTS, HEARTBEATS, MEMBERS, NAME, STUDIES, bring_up, connect, shown
 
 T = TypeVar("T")
@@ -127,8 +127,8 @@ class EventStore:
                 f"a history must go on from the events of study {name!r}; one of these is there already."
             ) from error
 
-    def events(self, name: str, after: int = -1) -> list[Event]:
-        """The history of a study, from the event after `after`.
+    def events(self, name: str, after: int = -1, most: int | None = None) -> list[Event]:
+        """The history of a study, from the event after `after`; `most` of it, or all.
 
         Raises:
             StudyError: If there is no such study.
@@ -137,9 +137,10 @@ class EventStore:
         def read(connection: Connection) -> list[Event]:
             where = (EVENTS.c.study_id == self._id(connection, name)) & (EVENTS.c.seq > after)
             rows = connection.execute(
-                select(EVENTS.c.seq, EVENTS.c.kind, EVENTS.c.payload, EVENTS.c.at).where(where).order_by(EVENTS.c.seq)
+                select(EVENTS.c.seq, EVENTS.c.kind, EVENTS.c.payload, EVENTS.c.at).where(where).order_by(EVENTS.c.seq).limit(most)
             )
-            return [Event(int(seq), _kind(kind), load(payload), float(at)) for seq, kind, payload, at in rows]
+            with uncollected():
+                return [Event(int(seq), _kind(kind), load(payload), float(at)) for seq, kind, payload, at in rows]
 
         return self._do("read", read)
 

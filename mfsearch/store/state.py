@@ -9,7 +9,7 @@ from typing import Any
 from mfsearch.budget import Charge, ChargeKind, Ledger, Reservation
 from mfsearch.errors import StorageError
 from mfsearch.records import Architecture, EvaluationQuery, Observation, Status
-from mfsearch.store.events import Event
+from mfsearch.store.events import Event, uncollected
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,9 @@ class StudyState:
     def replay(cls, events: Iterable[Event], parse: Callable[[str], Architecture] | None = None) -> StudyState:
         """Fold a history from its beginning."""
         state = cls() if parse is None else cls(parse=parse)
-        for event in events:
-            state.apply(event)
+        with uncollected():
+            for event in events:
+                state.apply(event)
         return state
 
     def apply(self, event: Event) -> None:

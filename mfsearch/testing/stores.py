@@ -29,6 +29,7 @@ class StoreContract(ABC):
         again = self.open(tmp_path).events("a")
         assert [event.seq for event in again] == list(range(30))
         assert [event.payload["total"] for event in again[1:]] == [float(seq) for seq in range(1, 30)]
+        assert [event.seq for event in self.open(tmp_path).events("a", after=10, most=3)] == [11, 12, 13]
 
     def test_payloads_come_back_as_they_were(self, tmp_path: Path) -> None:
         """JSON without loss: text of any script, deep nesting, long figures."""

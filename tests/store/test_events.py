@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from mfsearch.errors import StorageError
 from mfsearch.records import Architecture, EvaluationQuery, Observation, Status
-from mfsearch.store.events import asked, dump, load, told
+from mfsearch.store.events import asked, dump, load, told, uncollected
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -38,6 +39,14 @@ def test_figures_that_json_lacks_become_null() -> None:
 def test_damaged_events_are_named(text: str) -> None:
     with pytest.raises(StorageError, match="an event must be"):
         load(text)
+
+
+def test_collection_goes_on_as_it_was_however_a_history_ends() -> None:
+    assert gc.isenabled()
+    with pytest.raises(StorageError), uncollected(), uncollected():
+        assert not gc.isenabled()
+        load("{")
+    assert gc.isenabled()
 
 
 def test_asked_and_told_hold_everything() -> None:
