@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
+from sphinx.util.inventory import InventoryFile
 
+import mfsearch
 from mfsearch.build import build_problem
 from mfsearch.cli import main
 from mfsearch.config import load_config, read_section
@@ -97,3 +104,60 @@ def test_every_fault_of_the_table_is_injected_by_a_test():
     )
     assert len(names) >= 16
     assert [name for name in names if f'"{name}' not in sources] == []
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built without a warning."""
+    folder = tmp_path_factory.mktemp("site")
+    words = ["--quiet", "--fail-on-warning", "--keep-going", "--builder", "html", str(ROOT / "docs"), str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-m", "sphinx", *words], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_command_reference_is_the_help(site: Path):
+    page = unescape(re.sub(r"<[^>]+>", "", (site / "commands.html").read_text(encoding="utf-8")))
+    words = " ".join(page.split())
+
+    def check(command: click.Command, name: str) -> None:
+        assert name in words
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.hidden:
+                assert option.opts[0] in words, f"{name} {option.opts[0]}"
+                if option.help:
+                    # Quotes and dashes are set as print has them.
+                    assert " ".join(re.findall(r"\w+", option.help)) in " ".join(re.findall(r"\w+", words)), option.help
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for sub in command.list_commands(context):
+                found = command.get_command(context, sub)
+                assert found is not None
+                check(found, f"{name} {sub}")
+
+    check(main, "mfsearch")
+
+
+def test_every_public_name_is_in_the_reference(site: Path):
+    with (site / "objects.inv").open("rb") as file:
+        inventory = InventoryFile.load(file, "", os.path.join)
+    known = {name.rpartition(".")[2] for kind in ("py:class", "py:function", "py:exception") for name in inventory[kind]}
+    assert set(mfsearch.__all__) - {"__version__"} <= known
+
+
+@pytest.mark.parametrize("picture", ["cokriging.svg", "gain.svg", "budget.svg"])
+def test_pictures_are_drawn_by_the_code_as_it_is(picture: str, drawn: Path):
+    """What is drawn holds as many lines, areas and words as the file that the page shows; coordinates may differ in the last digits."""
+    texts = [(folder / picture).read_text(encoding="utf-8") for folder in (ROOT / "docs" / "images", drawn)]
+    parts = [re.findall(r'id="([a-z]+)\w*_\d+"', text) for text in texts]
+    assert parts[0] == parts[1] and len(parts[0]) > 20
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures of the concepts' page, drawn anew."""
+    folder = tmp_path_factory.mktemp("pictures")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, str(ROOT / "docs" / "figures.py"), str(folder)], env=environment, check=True)
+    return folder
