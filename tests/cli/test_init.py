@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -88,3 +89,15 @@ finally:
     environment = {"MFSEARCH_HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.endswith("torch: False\n"), done.stderr
+
+
+def test_the_shell_completes_commands_and_options():
+    program = "from mfsearch.cli import main; main(prog_name='mfsearch')"
+
+    def completed(words: str, place: int) -> list[str]:
+        environment = {**os.environ, "_MFSEARCH_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(place)}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert completed("mfsearch re", 1) == ["resume", "report", "reproduce"]
+    assert "--warm-start" in completed("mfsearch run --w", 2)
