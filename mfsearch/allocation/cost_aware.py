@@ -197,7 +197,7 @@ class CostAware(AbstractPolicy):
 
         last = len(state.ladder.levels) - 1
         mean, _ = belief.mean_variance(members, last)
-        explain = functools.partial(explained, state=state, belief=belief, beside=len(chosen))
+        explain = functools.partial(explained, state=state, belief=belief, pool=len(members), beside=len(chosen))
         by_mean = np.argsort(-mean, kind="stable")
         at_target = open(last, by_mean, 60, free)
         new = [i for i in open(last, by_mean, 60, np.inf) if (members[i].key, target) not in state.excluded]

@@ -31,11 +31,11 @@ Vector = NDArray[np.float64]
 def contest(
     members: Sequence[Architecture], places: Sequence[int], scores: Vector, costs: Vector, gains: Vector | None = None
 ) -> dict[str, Json]:
-    """How many candidates of a rung were judged, and the best few of them, best first.
+    """How many candidates of a rung were compared, and the best few of them, best first.
 
     Args:
         members: The pool.
-        places: Those of the pool that were judged, m.
+        places: Those of the pool that were compared, m.
         scores: What they were compared by, m.
         costs: Expected device seconds, m.
         gains: What each was expected to bring, m; None where it was not computed.
@@ -59,6 +59,7 @@ def explained(
     state: State,
     belief: Belief,
     rule: Rule,
+    pool: int,
     slack: float = 0.0,
     beside: int = 0,
     left_out: Mapping[str, str] | None = None,
@@ -72,6 +73,7 @@ def explained(
         state: What was known.
         belief: The posterior that decided.
         rule: What gains and scores are.
+        pool: Architectures that those compared were taken from.
         slack: Device seconds added to each cost in the scores within a rung.
         beside: How many queries were decided just before, in the same proposal; the belief counts them as running.
         left_out: Rung -> why none of its candidates was judged.
@@ -92,6 +94,7 @@ def explained(
     decision: dict[str, Json] = {
         "rule": rule,
         "slack_seconds": slack,
+        "pool": pool,
         "rungs": rungs,
         "alternatives": alternatives,
         "posterior": _posterior(query.architecture, state, belief),

@@ -86,10 +86,15 @@ def evaluations_of(state: StudyState) -> str:
 
 def render(found: Mapping[str, Any]) -> Group:
     """`explain`'s object for a terminal: one sentence, the figures around it, and who else stood for the choice."""
-    lines = [Text(found["sentence"], style="bold"), Text(f"  architecture  {found['architecture']}")]
-    lines += [Text(f"  {label:<14}{text}") for label, text in _facts(found)]
-    decision = found["why"].get("decision")
-    return Group(*lines) if decision is None else Group(*lines, _table(found, decision), *_legend(found, decision))
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column()
+    facts.add_column(overflow="fold")
+    for label, text in [("architecture", found["architecture"]), *_facts(found)]:
+        facts.add_row(f"  {label}", Text(text))
+    decision, sentence = found["why"].get("decision"), Text(found["sentence"], style="bold")
+    return (
+        Group(sentence, facts) if decision is None else Group(sentence, facts, _table(found, decision), *_legend(found, decision))
+    )
 
 
 def _decided_with(events: Sequence[Event], evaluation: int) -> tuple[list[int], bool]:
@@ -147,7 +152,7 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("incumbent", at_best))
         facts.append(("pending", ", ".join(f"#{id}" for id in decision["pending"]) or "nothing"))
         if found["beside"]:
-            facts.append(("decided beside", " " + ", ".join(f"#{id}" for id in found["beside"])))
+            facts.append(("decided beside", ", ".join(f"#{id}" for id in found["beside"])))
         left_out = {rung: told["left_out"] for rung, told in decision["rungs"].items() if "left_out" in told}
         facts += [("left out", f"{rung}: {because}") for rung, because in left_out.items()]
     if "second" in found["why"]:
@@ -197,5 +202,8 @@ def _legend(found: Mapping[str, Any], decision: Mapping[str, Any]) -> list[Text]
     said = {"gain": _GAIN.get(decision["rule"], ""), "score": _SCORE[decision["rule"]]}
     lines = [f"{what}: {text.format(**known)}" for what, text in said.items() if text]
     standard = "gains and scores" if said["gain"] else "scores"
-    lines += ["of: candidates of the rung that were compared", f"{standard} are in the standardised units of the surrogate"]
+    lines += [
+        f"of: candidates that were compared there, out of a pool of {decision['pool']}",
+        f"{standard} are in the standardised units of the surrogate",
+    ]
     return [Text("; ".join(lines) + ".", style="dim")]

@@ -48,7 +48,7 @@ def test_a_contest_names_the_best_first(members: list[Architecture]) -> None:
 def test_a_choice_by_information_names_every_rung_and_the_next_best(state: State) -> None:
     (why,) = proposed(state, insurance=0, reserve=0.0)
     decision = why["decision"]
-    assert decision["rule"] == "information"
+    assert (decision["rule"], decision["pool"]) == ("information", 100)
     assert decision["slack_seconds"] == pytest.approx(0.05 * state.free)
     assert set(decision["rungs"]) == {"low", "full"} == set(why["gain_per_second_by_rung"])
     for row in [*decision["rungs"].values(), *decision["alternatives"]]:
@@ -83,7 +83,7 @@ def test_posterior_and_incumbent_are_in_the_studys_unit(state: State, members: l
     query = EvaluationQuery(members[20], "low", why={"reason": "x"})
     told = contest(members, [20], np.ones(1), np.ones(1))
     loss = replace(state, objective=Objective("val_accuracy", "minimise", "none"))
-    turned: Any = explained(query, {"low": told}, loss, Belief(loss), "mean").why["decision"]
+    turned: Any = explained(query, {"low": told}, loss, Belief(loss), "mean", 100).why["decision"]
     assert turned["incumbent"]["figure"] == -float(best.value or 0.0)
     assert turned["posterior"]["interval"][0] < turned["posterior"]["interval"][1] < 0
 
@@ -118,7 +118,7 @@ def test_it_is_small_however_long_the_keys(state: State, members: list[Architect
     long = [replace(a, key="x" * 700 + str(i)) for i, a in enumerate(members[:4])]
     told = contest(long, [0, 1, 2, 3], np.arange(4.0), np.ones(4), np.ones(4))
     query = EvaluationQuery(members[20], "low", why={"reason": "x", "gain": 1 / 3})
-    cut = explained(query, {"low": told}, state, Belief(state), "information")
+    cut = explained(query, {"low": told}, state, Belief(state), "information", 4)
     decision: Any = cut.why["decision"]
     assert (cut.why["gain"], decision["alternatives"]) == (0.33333333, [])
     assert len(dump(cut.why)) < 2000
