@@ -31,12 +31,13 @@ def watch(name: str, every: float, storage: str | None) -> None:
     """
     store = EventStore(storage or default_storage())
     console = Console(file=sys.stdout)
-    lines = status_lines(study_status(store, name))
+    found = study_status(store, name)
     if console.is_terminal:
         with LiveDisplay(console) as display:
             follow(store, name, display, every, lambda line: console.print(Text(line), soft_wrap=True))
     else:
-        click.echo(lines[0])
+        if not found["stopped"]:
+            click.echo(status_lines(found)[0])
         follow(store, name, PlainLog(click.echo), every, click.echo)
     for line in status_lines(study_status(store, name)):
         click.echo(line)

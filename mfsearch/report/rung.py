@@ -91,7 +91,7 @@ def render(found: Mapping[str, Any]) -> Group:
             f"runs at {found['target']}", f"{found['target_runs']}, {found['seen_before']} of them of what it had judged"
         )
     if last := found["last"]:
-        after = f"{last['decisions_after']} decisions since"
+        after = f"{_many(last['decisions_after'], 'decision')} since"
         what = "bought last" if found["kind"] == "score" else f"last run, #{last['evaluation']}"
         table.add_row(what, f"at {format_seconds(last['spent_seconds'])} of the budget, {after}")
     return Group(Text(found["sentence"], style="bold"), table)
@@ -134,7 +134,11 @@ def _sentence(found: Mapping[str, Any]) -> str:
             f"{useless['correlation']:.2f} with {target}: it is no longer paid for."
         )
     if rung == target:
-        return f"{rung} is the target: its {found['runs']} runs are what the study is about."
-    many = f"{found['runs']} architectures scored" if found["kind"] == "score" else f"{found['runs']} runs"
-    tells = "" if found["correlation"] is None else f" tells {target} with a learned correlation of {found['correlation']:.2f}:"
-    return f"{rung}{tells} {many} for {format_seconds(found['seconds'])}, known to {found['decisions']} decisions."
+        return f"{rung} is the target, which the study is about: {_many(found['runs'], 'run')} for {format_seconds(found['seconds'])}."
+    many = f"{_many(found['runs'], 'architecture')} scored" if found["kind"] == "score" else _many(found["runs"], "run")
+    tells = "" if found["correlation"] is None else f" tells {target} with a learned correlation of {found['correlation']:.2f}"
+    return f"{rung}{tells}: {many} for {format_seconds(found['seconds'])}, known to {_many(found['decisions'], 'decision')}."
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
