@@ -23,6 +23,7 @@ from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
 from mfsearch.allocation.features import REFERENCE, first_scored, scored_by_all
 from mfsearch.allocation.kept import Kept
+from mfsearch.allocation.reasons import contest, explained
 from mfsearch.errors import ConfigError
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
@@ -196,6 +197,7 @@ class CostAware(AbstractPolicy):
 
         last = len(state.ladder.levels) - 1
         mean, _ = belief.mean_variance(members, last)
+        explain = functools.partial(explained, state=state, belief=belief, pool=len(members), beside=len(chosen))
         by_mean = np.argsort(-mean, kind="stable")
         at_target = open(last, by_mean, 60, free)
         new = [i for i in open(last, by_mean, 60, np.inf) if (members[i].key, target) not in state.excluded]
@@ -203,7 +205,9 @@ class CostAware(AbstractPolicy):
             price = cost(first[0], last)
             if price <= min(self.insurance_share * state.total, free):
                 gains = belief.improvement(members, first)
-                return self._query(gains, [price], members, first, last, state, "early look at the target")
+                query, _ = self._query(gains, [price], members, first, last, state, "early look at the target")
+                rivals = contest(members, new, mean[new], np.array([cost(i, last) for i in new]))
+                return explain(query, {target: rivals}, rule="mean")
         kept = 0.0
         if state.rule == "evaluated":
             if not at_target and any(o.query.rung == target and o.status is Status.OK for o in state.observations):
@@ -214,32 +218,38 @@ class CostAware(AbstractPolicy):
             if at_target and (ending or free < kept + cheapest):
                 gains = belief.improvement(members, at_target)
                 prices = [cost(i, last) for i in at_target]
-                return self._query(
-                    gains, prices, members, at_target, last, state, "the last part of the budget goes to the target"
-                )
+                reason = "the last part of the budget goes to the target"
+                query, rivals = self._query(gains, prices, members, at_target, last, state, reason)
+                return explain(query, {target: rivals}, rule="improvement", slack=_SMALL * state.free)
         by_promise = np.argsort(-belief.promise(members), kind="stable")
         reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
         likely = np.sort(by_promise[:_LIKELY])
         gradient = belief.gradient(members, reference)
         found: list[EvaluationQuery] = []
+        contests: dict[str, dict[str, Json]] = {}
+        left_out: dict[str, str] = {}
         unseen: dict[int, list[int]] = {}  # levels above the lowest without a run, and who could go there
         for level, rung in enumerate(state.ladder.levels):
-            if rung.kind != "evaluation" or (level < last and belief.useless(level, self.useless)):
+            if rung.kind != "evaluation":
+                continue
+            if level < last and belief.useless(level, self.useless):
+                left_out[rung.name] = "it was found useless"
                 continue
             order = by_mean if level == last else likely[np.argsort(-belief.upper(members, level, likely), kind="stable")]
             places = open(level, order, 60 if level == last else 400, free if level == last else free - kept)
             if not places:
+                left_out[rung.name] = "nothing that is open there was affordable"
                 continue
             gains = belief.gains(gradient, members, level, places)
             prices = [cost(i, level) for i in places]
-            found.append(
-                self._query(gains, prices, members, places, level, state, "most information about the optimum per second")
-            )
+            reason = "most information about the optimum per second"
+            query, contests[rung.name] = self._query(gains, prices, members, places, level, state, reason)
+            found.append(query)
             if level and not self._runs(state, rung.name, chosen):
                 unseen[level] = places
         if not found:
             return None
-        worth: dict[str, Json] = {query.rung: _rate(query) for query in found}
+        worth = {query.rung: _rate(query) for query in found}
         leading = max(found, key=_rate).rung
         for level, places in unseen.items():
             money = free if level == last else free - kept
@@ -247,9 +257,10 @@ class CostAware(AbstractPolicy):
                 continue
             if (pair := self._pair(state, belief, gradient, members, places, level, money)) is not None:
                 worth[pair.rung] = _rate(pair)
+                contests[pair.rung]["pair"] = {"gain": pair.why["gain"], "cost": pair.why["cost"]}
                 found.append(pair)
         best = max(found, key=_rate)
-        return EvaluationQuery(best.architecture, best.rung, why={**best.why, "gain_per_second_by_rung": worth})
+        return explain(best, contests, rule="information", slack=_SMALL * state.free, left_out=left_out, worth=worth)
 
     @staticmethod
     def _pair(
@@ -276,8 +287,14 @@ class CostAware(AbstractPolicy):
         gradient.set_X_pending(None)
         place = int(np.argmax(gains / costs[open]))
         gain, cost = float(gains[place]), float(costs[open][place])
-        reason = "with a second run there it tells near-best architectures apart"
-        return EvaluationQuery(first, rung, why={"reason": reason, "gain": gain, "cost": cost, "gain_per_second": gain / cost})
+        why: dict[str, Json] = {
+            "reason": "with a second run there it tells near-best architectures apart",
+            "gain": gain,
+            "cost": cost,
+            "gain_per_second": gain / cost,
+            "second": members[places[1 + int(open[place])]].key,
+        }
+        return EvaluationQuery(first, rung, why=why)
 
     @staticmethod
     def _runs(state: State, rung: str, chosen: list[EvaluationQuery]) -> int:
@@ -301,15 +318,18 @@ class CostAware(AbstractPolicy):
         level: int,
         state: State,
         reason: str,
-    ) -> EvaluationQuery:
+    ) -> tuple[EvaluationQuery, dict[str, Json]]:
         """The candidate of a rung that gains most, where prices are small against what is left; most per second where they are not.
+
+        With the best few of the rung, as `contest` tells them.
 
         Gains of candidates of one rung do not add up, since there is one best architecture: divided by their prices, they would
         lead to the smallest networks. Between rungs, seconds count.
         """
         rung = state.ladder.levels[level].name
         costs = np.maximum(prices, 1e-9)
-        place = int(np.argmax(gains / (costs + _SMALL * state.free)))
+        scores = gains / (costs + _SMALL * state.free)
+        place = int(np.argmax(scores))
         if (members[found[place]].key, rung) in state.excluded:
             reason = f"once more, with another seed: {reason}"
         why: Mapping[str, Json] = {
@@ -318,7 +338,7 @@ class CostAware(AbstractPolicy):
             "cost": float(costs[place]),
             "gain_per_second": float(gains[place] / costs[place]),
         }
-        return EvaluationQuery(members[found[place]], rung, why=why)
+        return EvaluationQuery(members[found[place]], rung, why=why), contest(members, found, scores, costs, gains)
 
 
 def _rate(query: EvaluationQuery) -> float:

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "resume": ("resume", "resume", "Go on with a study after a stop, a crash, or with more budget."),
     "status": ("studies", "status", "Show what a study has spent, what it runs, and its best so far."),
     "list": ("studies", "list_studies", "List the studies of the database."),
+    "watch": ("watch", "watch", "Watch a study that another process runs."),
+    "why": ("why", "why", "Say why an evaluation was made, or what a rung taught."),
     "best": ("studies", "best", "Show the recommended architecture of a study."),
     "export": ("studies", "export", "Write the recommended architecture to a folder."),
     "report": ("studies", "report", "Show or write the report of a study."),

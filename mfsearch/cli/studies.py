@@ -9,12 +9,10 @@ from typing import Any
 import click
 
 from mfsearch.cli.output import code_option, json_option, storage_option, write_json, write_table
-from mfsearch.records import Objective
 from mfsearch.report.answer import answer_lines
 from mfsearch.report.files import make_folder, write_report
 from mfsearch.report.markdown import to_markdown
-from mfsearch.report.status import study_status
-from mfsearch.report.views import show_figure
+from mfsearch.report.status import best_figure, status_lines, study_status
 from mfsearch.store.location import default_storage
 from mfsearch.store.sql import EventStore
 from mfsearch.units import format_seconds
@@ -29,14 +27,8 @@ def status(name: str, storage: str | None, as_json: bool) -> None:
     found = study_status(EventStore(storage or default_storage()), name)
     if as_json:
         return write_json(found)
-    click.echo(f"{name}: {_state(found)}")
-    click.echo(f"  spent    {format_seconds(found['spent_seconds'])} of {format_seconds(found['budget_seconds'])}")
-    click.echo(f"  done     {found['counts']}")
-    for query in found["running"]:
-        took = f"{format_seconds(query['seconds'])} of about {format_seconds(query['expected_seconds'])}"
-        click.echo(f"  running  #{query['evaluation']} {query['rung']}, {took}: {query['architecture']}")
-    best = found["best"]
-    click.echo(f"  best     {_figure(found)} {best['architecture']}" if best else f"  best     none at {found['target']} yet")
+    for line in status_lines(found):
+        click.echo(line)
 
 
 @click.command("list")
@@ -56,7 +48,7 @@ def list_studies(storage: str | None, as_json: bool) -> None:
             s["state"],
             f"{format_seconds(s['spent_seconds'])} of {format_seconds(s['budget_seconds'])}",
             str(s["observations"]),
-            _figure(s),
+            best_figure(s),
         ]
         for s in found
     ]
@@ -143,17 +135,3 @@ def _summary(name: str, storage: str | None, allow_code: bool) -> dict[str, Any]
 
     snapshot = look(name, storage, allow_code)
     return summarise(name, snapshot.state, snapshot.recommendation, environment(), snapshot.problem.description)
-
-
-def _state(found: dict[str, Any]) -> str:
-    if found["stopped"]:
-        return f"ended because {found['stopped']}"
-    ago = format_seconds(found["seconds_since_last_event"])
-    if found["processes"]:
-        workers = ", ".join(f"{process['pid']} on {process['host']}" for process in found["processes"])
-        return f"open; last event {ago} ago. It is worked on by process {workers}"
-    return f"open; last event {ago} ago. Nothing runs it; go on with: mfsearch resume {found['study']}"
-
-
-def _figure(found: dict[str, Any]) -> str:
-    return "-" if found["best"] is None else show_figure(Objective(**found["objective"]), found["best"]["figure"])

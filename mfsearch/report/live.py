@@ -41,6 +41,15 @@ class LiveDisplay:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
+    def on_state(self, state: StudyState) -> None:
+        """Begin with a study that is under way: what happened before does not scroll by."""
+        self._state = state
+        self._began = {id: time.monotonic() for id in state.pending}
+
+    def on_beat(self, evaluation: int, elapsed: float) -> None:
+        """Take in how many seconds an evaluation has run."""
+        self._began[evaluation] = time.monotonic() - elapsed
+
     def on_event(self, event: Event, state: StudyState) -> None:
         """Take the new state in."""
         self._state = state

@@ -27,6 +27,12 @@ class PlainLog:
         if line := describe(event, state):
             self._write(f"[{format_seconds(state.ledger.spent)} of {format_seconds(state.ledger.total)}] {line}")
 
+    def on_state(self, state: StudyState) -> None:
+        """Nothing: what happened before is no news."""
+
+    def on_beat(self, evaluation: int, elapsed: float) -> None:
+        """Nothing: that something still runs is no news."""
+
     def on_progress(self, evaluation: int, fraction: float, text: str) -> None:
         """Nothing: a log has no place for what is half done."""
 

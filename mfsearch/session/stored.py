@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from mfsearch.allocation.belief import Belief
+from mfsearch.allocation.view import view
 from mfsearch.build import build_policy, build_problem
 from mfsearch.config import StudyConfig, config_hash
 from mfsearch.errors import StudyError
 from mfsearch.problems.base import Problem
-from mfsearch.records import Recommendation
+from mfsearch.records import Recommendation, Status
 from mfsearch.store.events import Event
 from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
 from mfsearch.study import Study
+from mfsearch.surrogate.threads import one_thread
 
 _MAY_DIFFER = {"name", "budget", "execution"}
 
@@ -52,6 +55,24 @@ def look(name: str, storage: str | None = None, allow_code: bool = False) -> Sna
     recommendation = study.recommend()
     copy.close()
     return Snapshot(name, StudyState.replay(events, problem.space.parse), problem, recommendation)
+
+
+def learned_correlations(name: str, events: Sequence[Event], allow_code: bool = False) -> dict[str, float]:
+    """Correlation of each level's observations with the target, as the surrogate has learned it from a study by now.
+
+    Returns:
+        By rung; those that enter the surrogate as inputs have none. Empty where nothing was evaluated yet.
+
+    Raises:
+        StudyError: If a program made the study, without a config.
+    """
+    problem = build_problem(stored_config(name, events), home(), allow_code)
+    state = StudyState.replay(events, problem.space.parse)
+    if not any(o.status is Status.OK for o in state.observations):
+        return {}
+    with one_thread():
+        model = Belief(view(state, problem.space, problem.ladder), fit=False).model
+        return {rung.name: model.correlation(level) for level, rung in enumerate(problem.ladder.levels)}
 
 
 def stored_config(name: str, events: Sequence[Event]) -> StudyConfig:

@@ -214,7 +214,7 @@ def test_the_first_target_run_is_judged_with_a_second_one(make: Callable[..., St
 def test_prices_count_among_architectures_where_little_is_left(make: Callable[..., State], members: list[Architecture]) -> None:
     gains, prices = np.array([0.3, 0.5, 0.4]), [1.0, 9.0, 2.0]
     for free, best in ((1e6, 1), (100.0, 2), (1e-3, 0)):  # 5% of 100 s: 0.050, 0.036, 0.057 a second
-        query = CostAware._query(gains, prices, members, [3, 4, 5], 1, make(free=free, total=1e6), "")
+        query, _ = CostAware._query(gains, prices, members, [3, 4, 5], 1, make(free=free, total=1e6), "")
         assert query.architecture == members[3 + best]
         assert query.why["gain_per_second"] == gains[best] / prices[best]  # between rungs, the price counts in full
 

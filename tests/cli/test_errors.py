@@ -74,6 +74,8 @@ def unwritable(path: Path) -> str:
         (["run", "branin", "--storage", "studies.db"], "a database URL must look like sqlite:///study.db", "studies.db"),
         (["resume", "nobody"], "no study is called 'nobody'", "mfsearch run"),
         (["status", "nobody"], "no study is called 'nobody'", "mfsearch run"),
+        (["watch", "nobody"], "no study is called 'nobody'", "mfsearch run"),
+        (["why", "nobody", "0"], "no study is called 'nobody'", "mfsearch run"),
         (["best", "nobody"], "no study is called 'nobody'", "mfsearch run"),
         (["report", "nobody"], "no study is called 'nobody'", "mfsearch run"),
         (["export", "nobody", "--out", "x"], "no study is called 'nobody'", "mfsearch run"),

@@ -76,7 +76,11 @@ def test_an_unknown_command_is_refused(call):
     assert "No such command 'serch'" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["status", "x"], ["list"], ["config", "show"], ["run", "--budget", "3"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "x"], ["watch", "x"], ["why", "x", "1"], ["list"], ["config", "show"], ["run", "--budget", "3"]],
+    ids=" ".join,
+)
 def test_quick_commands_do_not_load_torch(tmp_path, arguments: list[str]):
     code = f"""
 import sys

@@ -57,3 +57,13 @@ def test_markup_in_messages_is_text(new_history):
     history = new_history()
     history.ask(0, "[bold]x[/nonsense]", "few")
     assert "[bold]x[/nonsense]" in drawn(follow(history))
+
+
+def test_one_that_is_under_way_begins_without_its_past(history):
+    display = LiveDisplay(Console(file=io.StringIO(), width=100))
+    display.on_state(history.state)
+    display.on_beat(6, 20.0)
+    page = drawn(display)
+    assert "#6 few" in page
+    assert "51.4 s of 1 min 40 s" in page  # 31.4 s are spent, and it has run for 20
+    assert display.console.file.getvalue() == ""  # type: ignore[attr-defined]

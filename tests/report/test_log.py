@@ -39,3 +39,11 @@ def test_what_was_given_is_said(new_history):
 def test_counts_name_what_went_wrong(history):
     history.tell(history.ask(7, "f", "few"), 1.0, Status.LOST, "gone")
     assert counts(history.state) == "proxies 3, few 1 (1 failed, 1 lost), full 3 (1 cut)"
+
+
+def test_a_log_begins_with_what_happens_next(history):
+    lines: list[str] = []
+    log = PlainLog(lines.append)
+    log.on_state(history.state)
+    log.on_beat(6, 3.0)
+    assert lines == []

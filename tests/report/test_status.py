@@ -6,7 +6,7 @@ import os
 import pytest
 
 from mfsearch.errors import StudyError
-from mfsearch.report.status import study_status
+from mfsearch.report.status import best_figure, status_lines, study_status
 from mfsearch.store.events import EventKind
 from mfsearch.store.members import here, started
 
@@ -40,3 +40,19 @@ def test_an_ended_study_says_why(new_history):
 def test_a_study_that_is_not_there(new_history):
     with pytest.raises(StudyError, match="no study is called 'other'"):
         study_status(new_history().store, "other")
+
+
+def test_it_is_said_in_a_few_lines(history, new_history):
+    history.store.beat("toy-1", 6, 3.5)
+    found = study_status(history.store, "toy-1")
+    first, *lines = status_lines(found)
+    assert first.startswith("toy-1: open; last event ") and first.endswith("Nothing runs it; go on with: mfsearch resume toy-1")
+    assert lines == [
+        "  spent    31.4 s of 1 min 40 s",
+        "  done     proxies 3, few 1 (1 failed), full 3 (1 cut)",
+        "  running  #6 few, 3.5 s of about 4.0 s: e",
+        "  best     78.50% |a~0|+|b~0|`c`~1|",
+    ]
+    empty = study_status(new_history().store, "toy-1")
+    assert (best_figure(found), best_figure(empty)) == ("78.50%", "-")
+    assert status_lines(empty)[-1] == "  best     none at full yet"

@@ -6,7 +6,7 @@ from mfsearch.config import StudyConfig
 from mfsearch.errors import StudyError
 from mfsearch.records import EvaluationQuery
 from mfsearch.session.run import start
-from mfsearch.session.stored import check_same_config, environment, look, stored_config
+from mfsearch.session.stored import check_same_config, environment, learned_correlations, look, stored_config
 from mfsearch.store.events import Event, EventKind, asked
 from mfsearch.store.sql import EventStore
 
@@ -53,3 +53,16 @@ def test_looking_changes_nothing(branin: StudyConfig, storage: str):
 
 def test_the_environment_names_versions():
     assert {"python", "platform", "torch", "botorch"} <= set(environment())
+
+
+def test_the_correlations_that_the_surrogate_has_learned(branin: StudyConfig, storage: str):
+    start(
+        branin.model_copy(update={"policy": branin.policy.model_copy(update={"use": "cost_aware"})}), name="mine", storage=storage
+    )
+    events = EventStore(storage).events("mine")
+    found = learned_correlations("mine", events)
+    assert list(found) == ["low", "high"]
+    assert 0 < found["low"] <= found["high"] <= 1
+    assert learned_correlations("mine", events[:1]) == {}
+    with pytest.raises(StudyError, match="a program made it"):
+        learned_correlations("x", [Event(0, EventKind.CREATED, {"config": {}})])
