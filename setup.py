@@ -22,7 +22,10 @@ setup(
     # The presets live in configs/ at the top, where a reader finds them, and ship inside the package.
     packages=[*find_packages(include=["mfsearch", "mfsearch.*"]), "mfsearch.configs"],
     package_dir={"mfsearch.configs": "configs"},
-    package_data={"mfsearch": ["py.typed", "problems/kd_table.parquet"], "mfsearch.configs": ["*.yaml", "meta/*.yaml"]},
+    package_data={
+        "mfsearch": ["py.typed", "problems/kd_table.parquet", "report/html/page.*"],
+        "mfsearch.configs": ["*.yaml", "meta/*.yaml"],
+    },
     include_package_data=False,
     install_requires=[
         "torch",
@@ -40,12 +43,14 @@ setup(
         "platformdirs",
         "scikit-learn",
         "pyarrow>=20",
+        "plotly>=6",
     ],
     extras_require={
         "bench": ["matplotlib"],
         "configspace": ["ConfigSpace"],
         "docs": ["furo", "matplotlib", "myst-parser", "sphinx", "sphinx-click"],
         "images": ["pillow"],
+        "png": ["kaleido>=1"],
         "postgres": ["psycopg[binary]>=3.1"],
         "ray": ["ray>=2.40"],
         "dev": [
@@ -55,6 +60,7 @@ setup(
             "hypothesis",
             "import-linter",
             "jsonschema",
+            "kaleido>=1",
             "matplotlib",
             "mf2",
             "mypy",

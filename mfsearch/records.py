@@ -230,3 +230,37 @@ class Recommendation:
     interval: tuple[float, float]
     evaluated_at_target: bool
     observation: Observation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the surrogate expects of an evaluation that it was not shown, against what came out; all in the figure's own unit.
+
+    Attributes:
+        evaluation: Its number in the study.
+        rung: Where it was made.
+        measured: What came out.
+        expected: Median of what the surrogate expects, given all other evaluations.
+        interval: 95% interval of what it expects to be measured, noise included.
+        z: (measured - expected) in standard deviations of that expectation, where more is better.
+    """
+
+    evaluation: int
+    rung: str
+    measured: float
+    expected: float
+    interval: tuple[float, float]
+    z: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """How far a study's surrogate can be trusted.
+
+    Attributes:
+        correlations: Lower rung -> learned correlation of one evaluation there with the target, noise included.
+        checks: One for every evaluation that the surrogate is given.
+    """
+
+    correlations: Mapping[str, float]
+    checks: tuple[Check, ...]

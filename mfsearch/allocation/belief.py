@@ -66,6 +66,8 @@ class Belief:
     Attributes:
         model: The posterior; pending evaluations count as if they had come out as expected.
         memory: What makes the next step start where this one ended; JSON.
+        given: The observations that the model was given, in the order of its training points.
+        scale: Between figures and standardised units.
     """
 
     def __init__(self, state: State, kept: Kept | None = None, fit: bool = True) -> None:
@@ -81,15 +83,16 @@ class Belief:
         values = np.array([o.value for o in done], dtype=np.float64)
         wanted = state.objective.signal
         shared = [rung.signal.removeprefix("-") == wanted for rung in state.ladder.levels]
-        self._scale = _Scale(state, shared, values, level)
+        self.scale = _Scale(state, shared, values, level)
         noise = np.array([np.nan if o.noise is None else o.noise for o in done], dtype=np.float64)
         observed = [o.query.architecture for o in done]
         inputs = self._features(observed)
         self._observed, self._by_level = torch.from_numpy(inputs), torch.from_numpy(np.argsort(level, kind="stable"))
+        self.given = [done[i] for i in self._by_level.tolist()]
         data = TrainingData(
             torch.from_numpy(np.c_[inputs, level]),
-            torch.from_numpy(self._scale.forward(values, level))[:, None],
-            torch.from_numpy(self._scale.variance(values, noise, level))[:, None],
+            torch.from_numpy(self.scale.forward(values, level))[:, None],
+            torch.from_numpy(self.scale.variance(values, noise, level))[:, None],
         )
         remembered = state.memory.get("hyperparameters")
         start = remembered if isinstance(remembered, dict) else None
@@ -254,7 +257,7 @@ class Belief:
         mean, variance = self.mean_variance(architectures, level)
         spread = _INTERVAL * np.sqrt(variance)
         figures = np.stack([mean, mean - spread, mean + spread])
-        return np.stack([self._scale.backward(row, np.full(len(row), level)) for row in figures])
+        return np.stack([self.scale.backward(row, np.full(len(row), level)) for row in figures])
 
     def _encoded(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Inputs without the level."""

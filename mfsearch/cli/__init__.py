@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "why": ("why", "why", "Say why an evaluation was made, or what a rung taught."),
     "best": ("studies", "best", "Show the recommended architecture of a study."),
     "export": ("studies", "export", "Write the recommended architecture to a folder."),
-    "report": ("studies", "report", "Show or write the report of a study."),
+    "report": ("studies", "report", "Write the report of a study as one HTML page, or a page that compares several studies."),
     "score": ("score", "score", "Compute a problem's scores of given architectures."),
     "bench": ("bench", "bench", "Compare methods on a problem with known truth, at equal cost, over many seeds."),
     "data": ("data", "data", "Import tables of measured architectures, list them, or say where they lie."),

@@ -10,7 +10,6 @@ import click
 
 from mfsearch.cli.output import code_option, json_option, storage_option, write_json, write_table
 from mfsearch.report.answer import answer_lines
-from mfsearch.report.files import make_folder, write_report
 from mfsearch.report.markdown import to_markdown
 from mfsearch.report.status import best_figure, status_lines, study_status
 from mfsearch.store.location import default_storage
@@ -87,6 +86,7 @@ def export(name: str, out: Path, kind: str, storage: str | None, allow_code: boo
     """Write the recommended architecture to a folder."""
     from mfsearch.errors import StudyError
     from mfsearch.report.export import describe, write_description, write_network
+    from mfsearch.report.files import make_folder
     from mfsearch.session.stored import look
 
     snapshot = look(name, storage, allow_code)
@@ -108,25 +108,54 @@ def export(name: str, out: Path, kind: str, storage: str | None, allow_code: boo
 
 
 @click.command()
-@click.argument("name")
+@click.argument("names", metavar="STUDY...", nargs=-1, required=True)
 @click.option(
-    "--format", "kind", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True, help="What to show."
+    "--format",
+    "kind",
+    type=click.Choice(["html", "markdown", "json"]),
+    default="html",
+    show_default=True,
+    help="html writes a page; markdown and json show the report.",
+)
+@click.option("--markdown", "kind", flag_value="markdown", help="Short for --format markdown.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write page, Markdown and JSON to. Default: that of the study's run, else one in mfsearch-out.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write both formats to, instead of showing one."
+    "--png", "images", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write the charts as images, too."
 )
 @storage_option
 @code_option
 @json_option
-def report(name: str, kind: str, out: Path | None, storage: str | None, allow_code: bool, as_json: bool) -> None:
-    """Show or write the report of a study."""
-    summary = _summary(name, storage, allow_code)
-    if out is not None:
-        path = write_report(make_folder(out), summary)
-        return write_json({"study": name, "report": str(path)}) if as_json else click.echo(str(path))
+def report(
+    names: tuple[str, ...], kind: str, out: Path | None, images: Path | None, storage: str | None, allow_code: bool, as_json: bool
+) -> None:
+    """Write the report of a study as one HTML page, or a page that compares several studies.
+
+    --markdown and --json show the report instead, and write nothing unless --out or --png names a folder.
+    """
+    if out is None and images is None and (as_json or kind != "html"):
+        return _show([_summary(name, storage, allow_code) for name in names], "line" if as_json else kind)
+    from mfsearch.session.reporting import write_reports
+
+    written = write_reports(names, storage=storage, allow_code=allow_code, out=out, images=images)
     if as_json:
-        return write_json(summary)
-    click.echo(json.dumps(summary, indent=2, ensure_ascii=False) if kind == "json" else to_markdown(summary), nl=kind == "json")
+        return write_json(written.to_json())
+    click.echo(str(written.page))
+    for image in written.images:
+        click.echo(str(image))
+
+
+def _show(summaries: list[dict[str, Any]], kind: str) -> None:
+    """One object for one study; for several, a list under `studies`, or their reports one after the other."""
+    found = summaries[0] if len(summaries) == 1 else {"studies": summaries}
+    if kind == "line":
+        return write_json(found)
+    if kind == "json":
+        return click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    click.echo("\n".join(to_markdown(summary) for summary in summaries), nl=False)
 
 
 def _summary(name: str, storage: str | None, allow_code: bool) -> dict[str, Any]:

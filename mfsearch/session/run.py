@@ -14,7 +14,7 @@ from mfsearch.interrupts import stoppable
 from mfsearch.problems.base import Problem
 from mfsearch.records import Recommendation
 from mfsearch.report.export import export
-from mfsearch.report.files import make_folder, write_report
+from mfsearch.report.files import OUT, make_folder, write_report
 from mfsearch.report.summary import summarise
 from mfsearch.session.outcome import Outcome, Watcher
 from mfsearch.session.stored import check_same_config, environment, stored_config
@@ -22,9 +22,6 @@ from mfsearch.session.warm_start import read_warm_start
 from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
 from mfsearch.study import Study
-
-OUT = "mfsearch-out"
-"""Folder, in the current one, that holds a folder for each study unless the user names another."""
 
 
 def start(

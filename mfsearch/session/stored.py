@@ -10,12 +10,14 @@ from importlib.metadata import version
 from typing import Any
 
 from mfsearch.allocation.belief import Belief
+from mfsearch.allocation.diagnosis import diagnose
+from mfsearch.allocation.recommendation import recommend
 from mfsearch.allocation.view import view
 from mfsearch.build import build_policy, build_problem
 from mfsearch.config import StudyConfig, config_hash
 from mfsearch.errors import StudyError
 from mfsearch.problems.base import Problem
-from mfsearch.records import Recommendation, Status
+from mfsearch.records import Diagnosis, Recommendation, Status
 from mfsearch.store.events import Event
 from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
@@ -28,12 +30,21 @@ _MAY_DIFFER = {"name", "budget", "execution"}
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study as it is now, with its answer."""
+    """A study as it is now, with its answer.
+
+    Attributes:
+        name: Its name.
+        state: Its state.
+        problem: What it searches.
+        recommendation: Its answer; None where nothing was evaluated yet.
+        diagnosis: How far its surrogate can be trusted; None where there is no answer.
+    """
 
     name: str
     state: StudyState
     problem: Problem
     recommendation: Recommendation | None
+    diagnosis: Diagnosis | None = None
 
 
 def look(name: str, storage: str | None = None, allow_code: bool = False) -> Snapshot:
@@ -52,9 +63,14 @@ def look(name: str, storage: str | None = None, allow_code: bool = False) -> Sna
     copy.create(name, events[0].payload)
     copy.extend(name, events[1:])
     study = Study(problem.space, problem.ladder, policy=build_policy(config, allow_code), name=name, store=copy, resume=True)
-    recommendation = study.recommend()
+    recommendation = diagnosis = None
+    if any(o.status is Status.OK for o in study.state.observations):
+        known = view(study.state, problem.space, study.ladder)
+        with one_thread():
+            belief = Belief(known, fit=False)  # what `Study.recommend` asks, too: one fit serves both
+            recommendation, diagnosis = recommend(known, study.rule, belief), diagnose(known, belief)
     copy.close()
-    return Snapshot(name, StudyState.replay(events, problem.space.parse), problem, recommendation)
+    return Snapshot(name, StudyState.replay(events, problem.space.parse), problem, recommendation, diagnosis)
 
 
 def learned_correlations(name: str, events: Sequence[Event], allow_code: bool = False) -> dict[str, float]:

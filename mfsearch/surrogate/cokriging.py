@@ -190,6 +190,16 @@ class CokrigingModel(Model):
             total = (here.square() * variance).sum() + self.noise[level]
             return float((here * target * variance).sum() / (total * (target.square() * variance).sum()).sqrt())
 
+    @torch.inference_mode()
+    def left_out(self) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each training observation, its noise included, given all others: n each; no batch shape.
+
+        The hyper-parameters stay (Rasmussen and Williams 2006, section 5.4.2: both follow from the inverse covariance).
+        """
+        variance = torch.cholesky_inverse(self._factor).diagonal().reciprocal()
+        weights = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)[:, 0]
+        return self.train_Y[:, 0] - weights * variance, variance
+
     def project(self, X: Tensor) -> Tensor:
         """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'."""
         kernel = self.parameters_of.kernel

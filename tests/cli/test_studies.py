@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,13 +49,40 @@ def test_export_as_json(call, finished: str, tmp_path: Path):
 
 
 def test_report(call, finished: str, tmp_path: Path):
+    folder = tmp_path / "mfsearch-out" / finished
+    done = call("report", finished)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == str(folder / "report.html")
+    assert "<!doctype html>" in (folder / "report.html").read_text()
+
+
+def test_report_shows_markdown_and_json(call, finished: str, tmp_path: Path):
     written = (tmp_path / "mfsearch-out" / finished / "report.md").read_text()
-    assert call("report", finished).stdout == written
+    assert call("report", finished, "--markdown").stdout == call("report", finished, "--format", "markdown").stdout == written
     shown = json.loads(call("report", finished, "--format", "json").stdout)
     assert shown == json.loads(call("report", finished, "--json").stdout)
-    assert call("report", finished, "--out", "there").stdout.strip() == str(tmp_path / "there" / "report.md")
+    assert not (tmp_path / "mfsearch-out" / finished / "report.html").exists()
+    assert call("report", finished, "--out", "there").stdout.strip() == str(tmp_path / "there" / "report.html")
     assert (tmp_path / "there" / "report.md").read_text() == written
     assert json.loads((tmp_path / "there" / "report.json").read_text()) == shown
+    told = json.loads(call("report", finished, "--out", "there", "--json").stdout)
+    assert (told["study"], told["report"]) == ("mine", str(tmp_path / "there" / "report.html"))
+
+
+def test_report_of_several(call, finished: str, tmp_path: Path):
+    assert call("run", "branin", "--budget", "20s", "--policy", "random", "--study", "second").exit_code == 0
+    assert call("report", finished, "second").stdout.strip() == str(tmp_path / "mfsearch-out" / "mine-vs-second" / "report.html")
+    found = json.loads(call("report", finished, "second", "--json").stdout)
+    assert [study["study"] for study in found["studies"]] == ["mine", "second"]
+    text = call("report", finished, "second", "--markdown").stdout
+    assert "# mine\n" in text and "\n# second\n" in text
+
+
+def test_a_missing_library_for_images_is_named(call, finished: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "kaleido", None)
+    done = call("report", finished, "--png", "png")
+    assert done.exit_code == 2
+    assert "pip install 'mfsearch[png]'" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "best", "report"])

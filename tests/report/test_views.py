@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mfsearch.records import Objective
-from mfsearch.report.views import figure_of, improvements, incumbent_of, show_figure, target_of
+from mfsearch.report.views import figure_of, improvements, incumbent_of, known_at, show_figure, target_of
 from mfsearch.store.events import EventKind
 
 
@@ -47,3 +47,16 @@ def test_what_was_given_was_known_at_the_start_and_costs_nothing(history):
 )
 def test_figures_carry_their_unit(unit, figure, name, shown):
     assert show_figure(Objective(unit=unit), figure, name) == shown
+
+
+def test_an_evaluation_is_known_when_all_that_was_charged_until_then_is_spent(history):
+    assert len(known_at(history.state)) == len(history.state.observations)
+    assert known_at(history.state)[0] == pytest.approx(0.6 + 0.25 + 0.5 + 1.0)
+    assert known_at(history.state)[-1] <= history.state.ledger.spent
+
+
+def test_what_was_given_was_known_at_the_beginning(new_history):
+    h = new_history()
+    h.tell(h.ask(0, "a", "full"), 5.0, val_accuracy=70.0)
+    h.add(EventKind.GIVEN, origin="x", observations=[{"architecture": "b", "rung": "full", "value": 1.0, "values": {}}])
+    assert known_at(h.state) == [5.5, 0.0]

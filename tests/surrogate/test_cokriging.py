@@ -318,3 +318,19 @@ def test_works_with_acquisition_functions_of_botorch(blocks, draw, hyper):
         values = improvement(choices.unsqueeze(1))
     torch.testing.assert_close(best[0], choices[values.argmax()])
     assert value.item() == pytest.approx(values.max().item())
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_what_is_left_out_is_predicted_by_a_model_of_the_others(levels, blocks, draw, hyper):
+    yvar = torch.full((25, 1), float("nan"), dtype=torch.float64)
+    yvar[3] = 0.2
+    parameters, data = hyper(blocks, levels, seed=levels), observations(draw, 25, levels, yvar=yvar)
+    model = CokrigingModel(parameters, data)
+    mean, variance = model.left_out()
+    for i in range(0, 25, 3):
+        others = [j for j in range(25) if j != i]
+        rest = CokrigingModel(parameters, TrainingData(data.X[others], data.y[others], yvar[others]))
+        own_mean, own_variance = rest.mean_variance(data.X[i : i + 1])
+        noise = 0.2 + model.jitter if i == 3 else model.noise[int(data.X[i, -1])]
+        np.testing.assert_allclose(mean[i], own_mean[0], atol=1e-8)
+        np.testing.assert_allclose(variance[i], own_variance[0] + noise, atol=1e-8)
