@@ -388,9 +388,7 @@ class Study:
         try:
             self._tell(observation)
         except OvertakenError:
-            _LOG.warning(
-                "Evaluation %d came too late: another process took it for lost, and it is repeated.", observation.query.id
-            )
+            _LOG.warning("Evaluation %d came too late: it was taken for lost, and is repeated.", observation.query.id)
 
     def _check_hope(self) -> None:
         bad = [o for o in self.state.observations if o.status is Status.FAILED]
