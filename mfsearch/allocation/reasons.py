@@ -68,7 +68,8 @@ def explained(
     """The query that was chosen, with what decided.
 
     Args:
-        query: As it was chosen; its `why` holds reason, gain, cost and gain per second.
+        query: As it was chosen; its `why` holds reason, gain, cost and gain per second, and under `second` the key of the other of two
+            runs that were judged together.
         contests: Rung -> its candidates as `contest` tells them, under `pair` gain and cost of two runs there where these were judged.
         state: What was known.
         belief: The posterior that decided.
@@ -102,8 +103,11 @@ def explained(
         "pending": [other.id for other in state.pending],
         "beside": beside,
     }
+    why = dict(query.why)
+    if "second" in why:
+        decision["second"] = why.pop("second")
     by_rung = {} if worth is None else {"gain_per_second_by_rung": dict(worth)}
-    rounded: dict[str, Json] = _rounded({**query.why, **by_rung, "decision": decision})
+    rounded: dict[str, Json] = _rounded({**why, **by_rung, "decision": decision})
     return replace(query, why=rounded)
 
 

@@ -176,7 +176,7 @@ def _why(summary: Mapping[str, Any]) -> str:
 def reason(why: Mapping[str, Any]) -> str:
     """The reason in words, where the policy gave one, and the figures that decided; on one line. `mfsearch why` says all of it."""
     words = [str(why["reason"])] if "reason" in why else []
-    told = {key: value for key, value in why.items() if key not in ("reason", "second", "decision")}
+    told = {key: value for key, value in why.items() if key not in ("reason", "decision")}
     figures = ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in told.items())
     return ": ".join([*words, figures]) if figures else "".join(words)
 

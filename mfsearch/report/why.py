@@ -54,7 +54,7 @@ def explain(name: str, events: Sequence[Event], evaluation: int) -> dict[str, An
     query, observation = queries[evaluation], done.get(evaluation)
     together, repeat = _decided_with(events, evaluation)
     why: dict[str, Any] = dict(query.why)
-    beside = int((why.get("decision") or {}).get("beside", 0))
+    beside = int((_decision(why) or {}).get("beside", 0))
     signal = next(str(rung["signal"]) for rung in ladder_of(state) if rung["name"] == query.rung).removeprefix("-")
     found = {
         "study": name,
@@ -91,10 +91,16 @@ def render(found: Mapping[str, Any]) -> Group:
     facts.add_column(overflow="fold")
     for label, text in [("architecture", found["architecture"]), *_facts(found)]:
         facts.add_row(f"  {label}", Text(text))
-    decision, sentence = found["why"].get("decision"), Text(found["sentence"], style="bold")
+    decision, sentence = _decision(found["why"]), Text(found["sentence"], style="bold")
     return (
         Group(sentence, facts) if decision is None else Group(sentence, facts, _table(found, decision), *_legend(found, decision))
     )
+
+
+def _decision(why: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The figures that decided as the default policy stores them; None of other policies, whose keys are their own."""
+    found = why.get("decision")
+    return found if isinstance(found, Mapping) and found.get("rule") in _SCORE else None
 
 
 def _decided_with(events: Sequence[Event], evaluation: int) -> tuple[list[int], bool]:
@@ -119,7 +125,7 @@ def _sentence(found: Mapping[str, Any], observation: Observation | None) -> str:
     if "origin" in why:
         return f"{what}: not decided by this study; it was given from {why['origin']}."
     again = "" if found["repeats"] is None else f", a repeat of #{found['repeats']}"
-    decision = why.get("decision")
+    decision = _decision(why)
     if decision is None:
         return f"{what}{again}: {reason(why) or 'no reason was stored'}."
     return f"{what}{again}: {why['reason']}: {_figures(found, why, decision)}."
@@ -135,12 +141,12 @@ def _figures(found: Mapping[str, Any], why: Mapping[str, Any], decision: Mapping
         return f"{gain}, the best score of {own['considered']} candidates"
     rates = why["gain_per_second_by_rung"]
     others = [f"{rate:.3g} at {rung}" for rung, rate in rates.items() if rung != found["rung"]]
-    pair = " both together" if "second" in why else ""
+    pair = " both together" if "second" in decision else ""
     return f"{gain}{pair}, {why['gain_per_second']:.3g} a second" + (f", against {', '.join(others)}" if others else "")
 
 
 def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    objective, decision = Objective(**found["objective"]), found["why"].get("decision") or {}
+    objective, decision = Objective(**found["objective"]), _decision(found["why"]) or {}
     facts = [("outcome", _outcome(found, objective))]
     if posterior := decision.get("posterior"):
         mean, low, high = (show_figure(objective, figure) for figure in (posterior["mean"], *posterior["interval"]))
@@ -155,8 +161,8 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
             facts.append(("decided beside", ", ".join(f"#{id}" for id in found["beside"])))
         left_out = {rung: told["left_out"] for rung, told in decision["rungs"].items() if "left_out" in told}
         facts += [("left out", f"{rung}: {because}") for rung, because in left_out.items()]
-    if "second" in found["why"]:
-        facts.append(("second run", str(found["why"]["second"])))
+    if "second" in decision:
+        facts.append(("second run", str(decision["second"])))
     return facts
 
 
@@ -180,7 +186,7 @@ def _table(found: Mapping[str, Any], decision: Mapping[str, Any]) -> Table:
     for rung, told in decision["rungs"].items():
         if "left_out" in told:
             continue
-        chosen, paired = rung == found["rung"], "second" in found["why"]
+        chosen, paired = rung == found["rung"], "second" in decision
         if pair := told.get("pair"):
             together = [rung, *_cells(pair, rates.get(rung)), "", "", "two runs together"]
             table.add_row(*together, style="bold" if chosen and paired else "")

@@ -83,7 +83,7 @@ def test_a_choice_by_information(history):
 
 
 def test_two_runs_together(history):
-    why = {**INFORMATION, "second": "c", "gain": 0.3, "cost": 10.0, "gain_per_second": 0.03}
+    why = {**INFORMATION, "decision": decision(second="c"), "gain": 0.3, "cost": 10.0, "gain_per_second": 0.03}
     history.ask(7, "b", "full", **why)
     found = explained(history, 7)
     assert "a gain of 0.3 for 10 s both together, 0.03 a second, against 0.125 at few" in found["sentence"]
@@ -110,6 +110,8 @@ def test_other_policies_and_older_versions_have_a_sentence(history):
     assert explained(history, 0)["sentence"] == "#0 at few: at random."
     assert explained(history, 1)["sentence"] == "#1 at few: gain 0.1235, cost 1."
     assert explained(history, 3)["sentence"] == "#3 at full: no reason was stored."
+    history.ask(7, "g", "full", reason="mine", decision="quick")
+    assert explained(history, 7)["sentence"] == "#7 at full: mine." and "mine" in shown(explained(history, 7))
     assert explained(history, 5)["status"] == "cut"
     assert "cut in 9.0 s" in shown(explained(history, 5))
 
