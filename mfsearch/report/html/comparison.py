@@ -90,8 +90,8 @@ def _curves(materials: Sequence[Material]) -> Section:
     groups: dict[tuple[Any, ...], list[Material]] = {}
     for material in materials:
         o = material.objective
-        what = (material.summary["settings"]["space"], material.summary.get("about"))
-        groups.setdefault((o.signal, o.unit, o.direction, *what), []).append(material)
+        problem = (material.summary["settings"]["space"], material.summary.get("about"))
+        groups.setdefault((o.signal, o.unit, o.direction, *problem), []).append(material)
     parts: list[str | Chart] = []
     if len(groups) > 1:
         parts.append(paragraph("These studies do not all search the same: those that do share a chart."))
