@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import Page
 
 
 def test_status(call, finished: str):
@@ -76,6 +77,16 @@ def test_report_of_several(call, finished: str, tmp_path: Path):
     assert [study["study"] for study in found["studies"]] == ["mine", "second"]
     text = call("report", finished, "second", "--markdown").stdout
     assert "# mine\n" in text and "\n# second\n" in text
+
+
+def test_a_report_of_a_study_whose_name_is_html(call, tmp_path: Path):
+    name = "<img src=x onerror=alert(1)>"
+    assert call("run", "branin", "--budget", "20s", "--policy", "random", "--study", name).exit_code == 0
+    done = call("report", name)
+    assert done.exit_code == 0, done.output
+    page = Page(Path(done.stdout.strip()).read_text())
+    assert name in page.text[""] and "img" not in {tag for tag, _ in page.tags}
+    assert Path(call("report", name, "--out", "there").stdout.strip()).parent == tmp_path / "there"
 
 
 def test_a_missing_library_for_images_is_named(call, finished: str, monkeypatch: pytest.MonkeyPatch):

@@ -9,12 +9,15 @@ import plotly.graph_objects as go
 
 from mfsearch.report.html.material import Material
 from mfsearch.report.html.parts import Chart, Section, nothing, table
-from mfsearch.report.html.style import GREY, PURPLE, RED, TEAL, Look, axis, figure, looks, points
+from mfsearch.report.html.style import GREY, PAPER, PURPLE, RED, TEAL, Look, axis, figure, looks, points
 from mfsearch.report.html.text import clock_for, counted, drawn
 from mfsearch.report.html.thin import said, thinned
 from mfsearch.units import format_seconds
 
 _LABEL = 22  # characters of a rung's name beside an axis
+_CROWD = 60  # evaluations of a rung from which they spread over a band
+_BAND = 0.7  # its height, in rows
+_GOLDEN = 0.6180339887  # multiples of it fill a band evenly
 _LINES: Final = {"teacher": PURPLE, "score": TEAL, "optimiser": GREY}
 _STATUSES: Final = ("ok", "failed", "cut", "lost")
 
@@ -47,6 +50,7 @@ def spent_chart(material: Material) -> Chart:
         },
         text=texts,
         textposition="auto",
+        insidetextfont={"color": PAPER},
         cliponaxis=False,
         hovertext=[
             f"{drawn(line['line'])} {drawn(line['rung'])}: {counted(line['count'], 'time')}, {text}"
@@ -77,22 +81,24 @@ def timeline_chart(material: Material) -> Chart:
     notes = []
     for height, rung in enumerate(rungs):
         own = [i for i, e in enumerate(material.evaluations) if e["rung"] == rung]
-        bad = [i for i in own if material.evaluations[i]["status"] != "ok"]
-        good = [i for i in own if material.evaluations[i]["status"] == "ok"]
-        for places, name, mark in ((good, rung, look[rung]), (bad, f"{rung}, not ok", Look(RED, "x"))):
+        # Many points on one line would hide each other: they spread over a band, by their place in the history.
+        band = _BAND if len(own) > _CROWD else 0.0
+        shown = [own[i] for i in thinned(len(own))]
+        for good, name, mark in ((True, rung, look[rung]), (False, f"{rung}, not ok", Look(RED, "x"))):
+            places = [i for i in shown if (material.evaluations[i]["status"] == "ok") is good]
+            number = sum((material.evaluations[i]["status"] == "ok") is good for i in own)
             if not places:
                 continue
-            shown = [places[i] for i in thinned(len(places))]
-            texts = [material.told(i, why=True) for i in shown]
-            trace = points(
-                [clock(material.known_at[i]) for i in shown],
-                [height] * len(shown),
-                drawn(f"{name} ({len(places):,})", 40),
-                mark,
-                texts,
+            found.add_trace(
+                points(
+                    [clock(material.known_at[i]) for i in places],
+                    [height + band * (i * _GOLDEN % 1 - 0.5) for i in places],
+                    drawn(f"{name} ({number:,})", 40),
+                    mark,
+                    [material.told(i, why=True) for i in places],
+                )
             )
-            found.add_trace(trace)
-            notes.append(said(len(shown), len(places), f"evaluation at {name}"))
+        notes.append(said(len(shown), len(own), f"evaluation at {rung}"))
     note = "Point at an evaluation to see why it was made."
     return Chart("allocation", "Every evaluation, and why it was made", found, " ".join([note, *filter(None, notes)]))
 

@@ -55,8 +55,8 @@ def _facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     low, high = (show_figure(objective, end) for end in found["interval"])
     rows = [("the surrogate expects", f"{show_figure(objective, found['expected'])}, 95% interval {low} to {high}")]
     if not found["evaluated_at_target"]:
-        rung = f"highest rung is {found['rung']}" if found["rung"] else "never evaluated"
-        rows.append((f"at {summary['target']}", f"not evaluated; {rung}"))
+        rung = f"; its highest rung is {found['rung']}" if found["rung"] else ", nor at any other rung"
+        rows.append((f"at {summary['target']}", f"not evaluated{rung}"))
     if found["test_accuracy"] is not None:
         rows.append(("test accuracy, computed once", f"{found['test_accuracy']:.2f}%"))
     rows += [

@@ -40,12 +40,13 @@ def comparison_page(materials: Sequence[Material], sections: Sequence[Section] |
     return page(f"{shown} compared", lead, comparison_sections(materials) if sections is None else sections)
 
 
-def best_chart(materials: Sequence[Material], number: int = 0) -> Chart:
-    """The best so far of studies that search the same figure, over each other.
+def best_chart(materials: Sequence[Material], number: int = 0, title: str = "Best so far") -> Chart:
+    """The best so far of studies that search the same, over each other.
 
     Args:
         materials: Of one objective.
         number: Of the chart.
+        title: Of the chart.
     """
     objective = materials[0].objective
     clock = clock_for(max(m.summary["budget"]["spent_seconds"] for m in materials))
@@ -82,20 +83,22 @@ def best_chart(materials: Sequence[Material], number: int = 0) -> Chart:
     note = "The best measured at each study's target so far, against its own device time."
     if missing:
         note += f" Nothing was measured at the target of {', '.join(shortened(name, 40) for name in missing)}."
-    return Chart(f"best-so-far-{number}", "Best so far", found, note)
+    return Chart(f"best-so-far-{number}", title, found, note)
 
 
 def _curves(materials: Sequence[Material]) -> Section:
     groups: dict[tuple[Any, ...], list[Material]] = {}
     for material in materials:
         o = material.objective
-        groups.setdefault((o.signal, o.unit, o.direction), []).append(material)
+        problem = (material.summary["settings"]["space"], material.summary.get("about"))
+        groups.setdefault((o.signal, o.unit, o.direction, *problem), []).append(material)
     parts: list[str | Chart] = []
     if len(groups) > 1:
-        parts.append(paragraph("These studies do not search the same figure: those that do share a chart."))
+        parts.append(paragraph("These studies do not all search the same: those that do share a chart."))
     for number, group in enumerate(groups.values()):
         if any(material.summary["best_so_far"] for material in group):
-            parts.append(best_chart(group, number))
+            what = group[0].summary.get("about") or f"space {group[0].summary['settings']['space']}"
+            parts.append(best_chart(group, number, f"Best so far: {shortened(what, 80)}" if len(groups) > 1 else "Best so far"))
         else:
             names = ", ".join(shortened(material.summary["study"], 40) for material in group)
             parts.append(nothing(f"Nothing was measured at the target of {names}, so there is no curve to draw."))

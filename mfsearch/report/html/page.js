@@ -4,7 +4,7 @@
   const night = JSON.parse(document.getElementById("dark").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const touch = matchMedia("(pointer: coarse)").matches;
-  const PAPER = 680;  // pixels of a chart on paper
+  const PAPER = 640;  // pixels of a chart on paper
 
   // Figures come in the colours of day; at night each colour has a counterpart.
   const recoloured = (value, key) => {
@@ -22,7 +22,7 @@
       ? { bgcolor: "#2a323c", bordercolor: "#4a5563" }
       : { bgcolor: "#ffffff", bordercolor: "#c6cdd6" });
     if (touch) figure.layout.dragmode = false;  // a finger on a chart scrolls the page
-    if (printed) figure.layout.width = Math.min(PAPER, node.clientWidth || PAPER);
+    if (printed) figure.layout.width = PAPER;
     return Plotly.react(node, figure.data, figure.layout, { responsive: !printed, displayModeBar: false });
   };
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from mfsearch.report.html.text import safe
 
+_LONG = 24  # characters from which a cell of a table may break anywhere
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -61,7 +63,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[in
     right = set(right)
 
     def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(f"<{tag}{_kind('right' if i in right else '')}>{safe(text)}</{tag}>" for i, text in enumerate(row))
+        kinds = ("right" if i in right else "long" if len(text) > _LONG else "" for i, text in enumerate(row))
+        return "".join(f"<{tag}{_kind(kind)}>{safe(text)}</{tag}>" for kind, text in zip(kinds, row, strict=True))
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return f'<div class="table"><table><thead><tr>{cells("th", head)}</tr></thead><tbody>{body}</tbody></table></div>'

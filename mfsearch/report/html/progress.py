@@ -49,7 +49,7 @@ def progress_chart(material: Material) -> Chart:
             [material.told(i) for i in shown],
         )
         figure.add_trace(trace, row=signals.index(signal) + 1, col=1)
-        notes.append(said(len(shown), len(own), f"evaluation at {rung}", best=True))
+        notes.append(said(len(shown), len(own), f"evaluation at {rung}", best=rung == material.target))
     _add_best(figure, material, clock.seconds)
     _add_answer(figure, material, clock.seconds)
     for row, signal in enumerate(signals, start=1):
@@ -62,7 +62,8 @@ def progress_chart(material: Material) -> Chart:
 
 def steps(material: Material) -> tuple[list[float], list[float]]:
     """The best so far: device seconds and figures, from the first at the target to the end of what was spent."""
-    best = material.summary["best_so_far"]
+    # What was given from elsewhere may have a value and no figure of the target's name.
+    best = [step for step in material.summary["best_so_far"] if step["figure"] is not None]
     x, y = [float(step["spent_seconds"]) for step in best], [float(step["figure"]) for step in best]
     return (x, y) if not x else ([*x, max(x[-1], float(material.summary["budget"]["spent_seconds"]))], [*y, y[-1]])
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+PAPER: Final = "#fefefe"  # what is written on a bar
 INK: Final = "#1f2933"
 MUTED: Final = "#5b6775"
 GRID: Final = "#e2e6eb"
@@ -20,6 +21,7 @@ GREY: Final = "#697585"
 RED: Final = "#bf3327"
 
 DARK: Final = {
+    PAPER: "#12161b",
     INK: "#e4e9f0",
     MUTED: "#a4afbd",
     GRID: "#343d48",
@@ -35,6 +37,8 @@ DARK: Final = {
 HEIGHT: Final = 380
 """Pixels of a chart."""
 
+_MANY = 300  # points from which each is drawn smaller
+_CLOSE = 4.0  # ratio of the largest to the smallest figure up to which no logarithmic axis is needed
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 _LOWER = ((ORANGE, "square"), (TEAL, "diamond"), (PURPLE, "triangle-up"), (GREY, "cross"))
 
@@ -73,10 +77,13 @@ def log_axis(title: str, figures: Sequence[float], **more: Any) -> dict[str, Any
 
     Args:
         title: Of the axis.
-        figures: What is drawn along it, each more than 0.
+        figures: What is drawn along it, each more than 0; where they are close to each other the axis is a plain one.
         more: Goes to plotly as it is.
     """
-    marks = marks_between(min(figures), max(figures))
+    low, high = min(figures), max(figures)
+    if high < _CLOSE * low:
+        return axis(title, **more)
+    marks = marks_between(low, high)
     return axis(title, type="log", tickmode="array", tickvals=marks, ticktext=[_short(mark) for mark in marks], **more)
 
 
@@ -84,9 +91,8 @@ def marks_between(low: float, high: float) -> list[float]:
     """Round figures from just below `low` to just above `high`, both more than 0: at least two, at most about a dozen."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     decades = max(1, last - first)
-    steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0) if high / low < 4 else (1.0, 2.0, 5.0) if decades <= 4 else (1.0,)
-    stride = max(1, math.ceil(decades / 8))
-    found = [step * 10.0**power for power in range(first, last + 1, stride) for step in steps]
+    steps = (1.0, 2.0, 5.0) if decades <= 4 else (1.0,)
+    found = [step * 10.0**power for power in range(first, last + 1, max(1, math.ceil(decades / 8))) for step in steps]
     below = [mark for mark in found if mark <= low * (1 + 1e-9)][-1:]
     above = [mark for mark in found if mark >= high * (1 - 1e-9)][:1]
     return sorted({*below, *(mark for mark in found if low <= mark <= high), *above})
@@ -137,7 +143,8 @@ def points(x: Sequence[float], y: Sequence[float], name: str, look: Look, texts:
         texts: Hover texts, n, escaped.
         more: Goes to plotly as it is.
     """
-    marker = {"color": look.colour, "symbol": look.symbol, "size": 7, "opacity": 0.65} | more.pop("marker", {})
+    size = 7 if len(x) <= _MANY else 5
+    marker = {"color": look.colour, "symbol": look.symbol, "size": size, "opacity": 0.65} | more.pop("marker", {})
     return go.Scatter(
         x=list(x),
         y=list(y),

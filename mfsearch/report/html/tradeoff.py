@@ -129,7 +129,10 @@ def size_chart(material: Material, column: str, known: dict[str, tuple[float, fl
         )
     note = f"Mean over the runs of an architecture at {material.target}; {counted(len(keys), 'architecture')}."
     return Chart(
-        f"size-{column}", f"Against {SIZES[column]}", found, f"{note} {said(len(shown), len(keys), 'architecture')}".strip()
+        f"size-{column}",
+        f"Against {SIZES[column]}",
+        found,
+        f"{note} {said(len(shown), len(keys), 'architecture', best=True)}".strip(),
     )
 
 

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from mfsearch.report.html.material import Material
 from mfsearch.report.html.parts import Chart, Section, nothing
-from mfsearch.report.html.style import BLUE, GREY, axis, figure, log_axis, looks, points
+from mfsearch.report.html.style import BLUE, GREY, PAPER, axis, figure, log_axis, looks, points
 from mfsearch.report.html.text import clock_for, counted, drawn
 from mfsearch.report.html.thin import said, thinned
 
@@ -91,6 +91,7 @@ def correlation_chart(material: Material, learned: Mapping[str, float]) -> Chart
                 name=name,
                 marker={"color": colour},
                 text=texts,
+                insidetextfont={"color": PAPER},
                 hovertext=hovers,
                 hoverinfo="text",
             )

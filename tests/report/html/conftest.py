@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,12 +40,13 @@ def make(new_history) -> Make:
         diagnosis: Diagnosis | None = None,
         recommended: int | None = None,
         name: str = "toy-1",
+        score_rung: str = "proxies",
         **changes: Any,
     ) -> Material:
         h = new_history(**changes)
         if scores:
             batch = {
-                "rung": "proxies",
+                "rung": score_rung,
                 "columns": list(columns),
                 "architectures": list(scores),
                 "values": [list(row) for row in scores.values()],
@@ -70,7 +70,3 @@ def make(new_history) -> Make:
 def figure_of() -> Callable[[Any], Any]:
     """A chart's figure as the page holds it."""
     return lambda chart: json.loads(chart.figure.to_json())
-
-
-def with_summary(material: Material, **changes: Any) -> Material:
-    return replace(material, summary={**material.summary, **changes})

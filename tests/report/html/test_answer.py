@@ -34,7 +34,9 @@ def test_a_cell_is_drawn(material):
 def test_an_answer_that_missed_the_target_says_so(material):
     found = changed(material, answer={**material.summary["answer"], "evaluated_at_target": False, "rung": "few"})
     assert text_of(found).startswith("78.10% validation accuracy, expected, not measured")
-    assert "at full not evaluated; highest rung is few" in text_of(found)
+    assert "at full not evaluated; its highest rung is few" in text_of(found)
+    found = changed(material, answer={**found.summary["answer"], "rung": None})
+    assert "at full not evaluated, nor at any other rung" in text_of(found)
 
 
 def test_a_study_without_an_answer_says_so_in_one_sentence(empty):

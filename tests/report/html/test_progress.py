@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from pages import trace
 
-from mfsearch.report.html.material import Material
+from mfsearch.report.html.material import Material, gather
 from mfsearch.report.html.progress import progress, progress_chart, steps
+from mfsearch.report.summary import summarise
+from mfsearch.store.events import EventKind
 
 
 def by_hand(rows: list[tuple[float, str, float]], sign: float) -> list[tuple[float, float]]:
@@ -79,3 +81,11 @@ def test_many_points_are_thinned_and_the_best_stay(make, figure_of):
     assert len(points["x"]) == len(points["text"]) == 1000
     assert {step["figure"] for step in material.summary["best_so_far"]} <= set(points["y"])
     assert "1,000 of 1,500 evaluations at full drawn" in chart.note
+
+
+def test_what_was_given_without_its_figure_is_no_step(new_history):
+    h = new_history()
+    h.add(EventKind.GIVEN, origin="x", observations=[{"architecture": "a", "rung": "full", "value": 60.0, "values": {}}])
+    assert progress(gather(summarise("toy-1", h.state, None), h.state)).charts == []
+    h.tell(h.ask(1, "b", "full"), 5.0, val_accuracy=70.0)
+    assert steps(gather(summarise("toy-1", h.state, None), h.state))[1] == [70.0, 70.0]
