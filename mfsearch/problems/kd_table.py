@@ -10,7 +10,7 @@ from mfsearch.problems.base import Problem
 from mfsearch.problems.measured import MakeSpace, measured
 
 TABLE: Final = Path(__file__).with_name("kd_table.parquet")
-"""What `mfsearch table build digits-ladder --architectures 1000 --best 10` has measured so far."""
+"""What `mfsearch table build digits-ladder --architectures 1000 --best 10` measured."""
 
 USUAL: Final = {"proxies": ("params", "flops", "synflow", "nwot"), "diswot": ("diswot",)}
 """Score rung -> the scores that a search begins with."""
@@ -26,7 +26,7 @@ def kd_table(
 
     The target is the mean validation accuracy of two distillations of 50 epochs; the low rungs are one and three epochs of NST
     distillation, their values minus the training loss. The teacher is charged to every search. The cells are a random sample of the
-    space's classes.
+    space's classes, and all one-edge neighbours of the ten best of them, so that a local search has somewhere to go.
 
     Args:
         make_space: Builds the space that the table's config names.
