@@ -72,6 +72,7 @@ def unwritable(path: Path) -> str:
         (["run", "branin", "--warm-start", "none.csv"], "none.csv", "Check the path"),
         (["run", "branin", "--out", "typo.yaml/there"], "must be writable", "Name another with --out"),
         (["run", "branin", "--storage", "studies.db"], "a database URL must look like sqlite:///study.db", "studies.db"),
+        (["run", "branin", "--track", "tensorbord"], "a tracker must be KIND or KIND=WHERE", "Did you mean 'tensorboard'?"),
         (["resume", "nobody"], "no study is called 'nobody'", "mfsearch run"),
         (["status", "nobody"], "no study is called 'nobody'", "mfsearch run"),
         (["best", "nobody"], "no study is called 'nobody'", "mfsearch run"),

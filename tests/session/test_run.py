@@ -209,3 +209,21 @@ def test_results_of_another_database_are_left_alone(branin: StudyConfig, storage
 def _with_judge(monkeypatch: pytest.MonkeyPatch, judge: Callable[[Recommendation], Mapping[str, float]]) -> None:
     real = build.build_problem
     monkeypatch.setattr(run, "build_problem", lambda *arguments: replace(real(*arguments), judge=judge, oracle=None))
+
+
+def test_a_run_is_tracked_in_its_folder_and_a_resumed_one_goes_on(branin: StudyConfig, storage: str, tmp_path: Path):
+    outcome = start(branin, name="mine", storage=storage, track=["jsonl", f"jsonl={tmp_path / 'other.jsonl'}"])
+    path = Path(outcome.report).with_name("events.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["kind"] for line in lines] == [event.kind.value for event in EventStore(storage).events("mine")]
+    assert lines[-1]["kind"] == "judged"  # after the search, and still of it
+    assert (tmp_path / "other.jsonl").read_text() == path.read_text()
+    resume("mine", storage=storage, budget="+20s", track=["jsonl"])
+    start(branin, name="mine", storage=storage, budget="+20s", track=["jsonl"])
+    assert len(path.read_text().splitlines()) == len(EventStore(storage).events("mine")) > len(lines)
+
+
+def test_a_tracker_that_is_none_leaves_no_study_behind(branin: StudyConfig, storage: str):
+    with pytest.raises(ConfigError, match="must be KIND or KIND=WHERE"):
+        start(branin, name="mine", storage=storage, track=["tensorbord"])
+    assert EventStore(storage).names() == []
