@@ -34,7 +34,11 @@ from mfsearch.config import DEFAULT_PRESET, load_config
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the config; may be given again."
 )
-@click.option("--warm-start", metavar="STUDY/CSV", help="Take the evaluations of a study or a CSV file over, free of charge.")
+@click.option(
+    "--warm-start",
+    metavar="STUDY/CSV/optuna:URL#STUDY",
+    help="Take the evaluations of a study, a CSV file or an Optuna study over, free of charge.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for report and weights. Default: mfsearch-out/NAME."
 )

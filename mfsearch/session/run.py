@@ -20,7 +20,7 @@ from mfsearch.report.files import make_folder, write_report
 from mfsearch.report.summary import summarise
 from mfsearch.session.outcome import Outcome, Watcher
 from mfsearch.session.stored import check_same_config, environment, stored_config
-from mfsearch.session.warm_start import read_warm_start
+from mfsearch.session.warm_start import origin_of, read_warm_start
 from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
 from mfsearch.study import Study
@@ -51,7 +51,7 @@ def start(
         name: Name of the study; the config's unless given.
         storage: Database URL; the default database unless given.
         budget: Device time; the config's unless given.
-        warm_start: Study in the same database, or CSV file, whose evaluations are taken over free of charge.
+        warm_start: Study in the same database, CSV file, or `optuna:STORAGE#STUDY`, whose evaluations are taken over free of charge.
         out: Folder for all that the study leaves behind.
         allow_code: Whether code that the config names may run.
         track: Where it is written to meanwhile, `KIND` or `KIND=WHERE` each.
@@ -100,7 +100,7 @@ def start(
     )
     watcher.say(f"Study {name!r}, stored in {store.url}; its files are in {folder}.")
     if warm_start is not None:
-        study.give(warm_start, rows)
+        study.give(origin_of(warm_start), rows)
     return _finish(study, problem, watcher, trackers)
 
 
@@ -175,9 +175,10 @@ def _go_on(
         resume=True,
         join=join,
     )
-    taken = any(o.query.why.get("origin") == warm_start for o in study.state.observations)
-    if warm_start is not None and not taken:
-        study.give(warm_start, read_warm_start(warm_start, problem, store))
+    origin = None if warm_start is None else origin_of(warm_start)
+    taken = any(o.query.why.get("origin") == origin for o in study.state.observations)
+    if warm_start is not None and origin is not None and not taken:
+        study.give(origin, read_warm_start(warm_start, problem, store))
     return _finish(study, problem, watcher, trackers)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
 from mfsearch import build
@@ -19,6 +20,7 @@ from mfsearch.records import Recommendation
 from mfsearch.session import run
 from mfsearch.session.outcome import Watcher
 from mfsearch.session.run import fresh_name, resume, start
+from mfsearch.session.warm_start import origin_of
 from mfsearch.store.events import EventKind
 from mfsearch.store.sql import EventStore
 
@@ -227,3 +229,17 @@ def test_a_tracker_that_is_none_leaves_no_study_behind(branin: StudyConfig, stor
     with pytest.raises(ConfigError, match="must be KIND or KIND=WHERE"):
         start(branin, name="mine", storage=storage, track=["tensorbord"])
     assert EventStore(storage).names() == []
+
+
+def test_a_warm_start_from_optuna_happens_once_and_keeps_no_password(branin: StudyConfig, storage: str, tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    theirs = optuna.create_study(storage=url, study_name="theirs", sampler=optuna.samplers.RandomSampler(seed=0))
+    bounds = build.build_problem(branin, tmp_path).space.bounds  # type: ignore[attr-defined]
+    theirs.optimize(lambda trial: sum(trial.suggest_float(axis, *ends) for axis, ends in bounds.items()), n_trials=3)
+    first = start(branin, name="mine", storage=storage, warm_start=f"optuna:{url}#theirs")
+    given = [e for e in first.summary["evaluations"] if e["why"].get("origin") == f"optuna:{url}#theirs"]
+    assert [e["figure"] for e in given] == [trial.value for trial in theirs.trials]
+    again = start(branin, name="mine", storage=storage, warm_start=f"optuna:{url}#theirs")
+    assert again.observations == first.observations
+    assert origin_of("optuna:postgresql://me:secret@host/db#a") == "optuna:postgresql://me:***@host/db#a"
+    assert origin_of("study") == "study"
