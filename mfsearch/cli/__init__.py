@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "status": ("studies", "status", "Show what a study has spent, what it runs, and its best so far."),
     "list": ("studies", "list_studies", "List the studies of the database."),
     "best": ("studies", "best", "Show the recommended architecture of a study."),
-    "export": ("studies", "export", "Write the recommended architecture to a folder."),
+    "export": ("studies", "export", "Write the recommended architecture to a folder, or all that was measured to tables."),
     "report": ("studies", "report", "Show or write the report of a study."),
     "score": ("score", "score", "Compute a problem's scores of given architectures."),
     "bench": ("bench", "bench", "Compare methods on a problem with known truth, at equal cost, over many seeds."),

@@ -38,24 +38,28 @@ def incumbent_of(state: StudyState) -> Observation | None:
     return max(done, key=lambda o: -math.inf if o.value is None else o.value, default=None)
 
 
-def improvements(state: StudyState) -> Iterator[tuple[float, Observation]]:
-    """(seconds spent when it was known, evaluation) of every evaluation at the target that was better than all before it.
-
-    What was given (warm start) was known at 0.
-    """
+def known_at(state: StudyState) -> list[float]:
+    """Device seconds spent when each observation was known; what was given (warm start) was known at 0."""
     spent_after, spent = [], 0.0
     for charge in state.ledger.charges:
         spent += charge.seconds
         if charge.kind is ChargeKind.EVALUATION:
             spent_after.append(spent)
     paid = iter(spent_after)
+    return [next(paid) if observation.query.id in state.expected else 0.0 for observation in state.observations]
+
+
+def improvements(state: StudyState) -> Iterator[tuple[float, Observation]]:
+    """(seconds spent when it was known, evaluation) of every evaluation at the target that was better than all before it.
+
+    What was given (warm start) was known at 0.
+    """
     best = -math.inf
-    for observation in state.observations:
-        known_at = next(paid) if observation.query.id in state.expected else 0.0
+    for spent, observation in zip(known_at(state), state.observations, strict=True):
         better = observation.value is not None and observation.value > best
         if observation.query.rung == target_of(state) and better and observation.value is not None:
             best = observation.value
-            yield known_at, observation
+            yield spent, observation
 
 
 def show_figure(objective: Objective, figure: float | None, name: str | None = None) -> str:
