@@ -201,7 +201,7 @@ class AbstractTracker(AbstractFollower):
         self._news.set()
         thread.join(self.patience)
         if thread.is_alive():
-            self._leave_out(f"it did not answer within {self.patience:g} s")
+            self._leave_out(f"no answer within {self.patience:g} s")
         self._thread = None
         atexit.unregister(self.close)
 

@@ -183,7 +183,9 @@ def hang(until: threading.Event) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("at", ["open", "send", "finish"])
-def test_a_tracker_that_hangs_costs_its_patience_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, at: str):
+def test_a_tracker_that_hangs_costs_its_patience_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, at: str, fault: Callable[..., None]
+):
     never = threading.Event()
     study = bowl(tmp_path, Broken(at, lambda: hang(never), patience=0.5))
     bare = bowl(tmp_path, name="bare")
@@ -195,7 +197,10 @@ def test_a_tracker_that_hangs_costs_its_patience_once(tmp_path: Path, caplog: py
         seconds.append(time.monotonic() - began)
     never.set()
     assert 0.5 <= seconds[1] < seconds[0] + 1.5
-    assert "it did not answer within 0.5 s" in caplog.text
+    assert "got no answer within 0.5 s" in caplog.text
+    if at == "send":
+        ended, message = len(study.state.observations), caplog.records[-1].getMessage()
+        fault("a tracker hangs", "a minute in each of its calls; patience of 0.5 s", 0, ended, study.ledger.spent, message)
 
 
 def test_nothing_waits_while_the_search_runs(tmp_path: Path):

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("torn", [b"", b'{"study":"bowl","seq":', b"\xff\x00"], ids=["whole", "torn", "nonsense"])
-def test_a_killed_study_goes_on_after_the_last_whole_line(killed: Path, tmp_path: Path, torn: bytes):
+def test_a_killed_study_goes_on_after_the_last_whole_line(killed: Path, tmp_path: Path, torn: bytes, fault: Callable[..., None]):
     folder = tmp_path / "copy"
     shutil.copytree(killed, folder)
     path = folder / "log.jsonl"
@@ -84,6 +85,9 @@ def test_a_killed_study_goes_on_after_the_last_whole_line(killed: Path, tmp_path
     study.run()
     assert lines(path) == stored(study)
     assert len(lines(path)) > len(whole)
+    if torn.startswith(b"{"):
+        injected = "`kill -9`; of its last three lines half a line is left"
+        fault("a log of events is torn", injected, 7, len(study.state.observations), study.ledger.spent, "")
 
 
 def test_a_study_that_was_not_followed_from_the_beginning_is_caught_up_on(tmp_path: Path):
@@ -108,7 +112,8 @@ def test_long_lines(tmp_path: Path):
     assert lines(path) == stored(study)
 
 
-def test_a_file_that_cannot_be_written_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+@pytest.mark.faults
+def test_a_file_that_cannot_be_written_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Callable[..., None]):
     (tmp_path / "full.jsonl").symlink_to("/dev/full")
     (tmp_path / "file").touch()
     study = bowl(tmp_path, JsonLines(tmp_path / "full.jsonl"), JsonLines(tmp_path / "file" / "log.jsonl"))
@@ -119,6 +124,7 @@ def test_a_file_that_cannot_be_written_is_left_out(tmp_path: Path, caplog: pytes
         "file, and it is caught up on."
     )
     assert "No space left on device" in second
+    fault("a tracker's disk is full", "a file on `/dev/full`", 0, len(study.state.observations), study.ledger.spent, second)
 
 
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture):

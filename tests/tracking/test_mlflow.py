@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,16 @@ def test_more_at_once_than_mlflow_takes(tmp_path: Path, uri: str):
 
 
 @pytest.mark.faults
-def test_a_server_that_is_gone_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+def test_a_server_that_is_gone_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None]
+):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    assert bowl(tmp_path, MLflow("http://127.0.0.1:9")).run() is not None
+    study = bowl(tmp_path, MLflow("http://127.0.0.1:9"))
+    assert study.run() is not None
     (record,) = [record for record in caplog.records if record.name == "mfsearch" and record.levelno >= logging.WARNING]
     assert "MLflow must take what it tracks; got MlflowException" in record.getMessage()
+    ended = len(study.state.observations)
+    fault("a tracking server is gone", "nobody listens at its address", 0, ended, study.ledger.spent, record.getMessage())
 
 
 def test_without_mlflow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
