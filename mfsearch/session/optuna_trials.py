@@ -22,8 +22,8 @@ _RANGE: Mapping[str, float] = {"percent": 100.0, "fraction": 1.0}
 
 def shown_study(source: str) -> str:
     """`STORAGE#STUDY` for readers: without the storage's password."""
-    storage, hash, study = source.partition("#")
-    return f"{shown(storage) if '://' in storage else storage}{hash}{study}"
+    storage, mark, study = source.partition("#")
+    return f"{shown(storage) if '://' in storage else storage}{mark}{study}"
 
 
 def read_trials(source: str, problem: Problem) -> list[tuple[Architecture, str, Mapping[str, float]]]:

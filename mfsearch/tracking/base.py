@@ -1,7 +1,7 @@
 """What trackers share: a study as points on curves, and a thread of its own that sends them.
 
 A point is an evaluation that has ended; its step is its place among the study's observations, from 0. Nothing waits for a tracker but
-the end of the study, and that for a bounded time.
+the beginning and the end of a study, and these for a bounded time.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class AbstractTracker(AbstractFollower):
 
     Attributes:
         service: What it is called in messages.
-        patience: Seconds that closing the run may take, before it is left alone.
+        patience: Seconds that opening the run may take, and closing it; after these it is left out.
     """
 
     service: str
@@ -152,7 +152,7 @@ class AbstractTracker(AbstractFollower):
         self._record = Record("")
         self._thread: threading.Thread | None = None
         self._news, self._ending = threading.Event(), threading.Event()
-        self._left_out = threading.Event()
+        self._opened, self._left_out = threading.Event(), threading.Event()
         self._held = False
 
     @abstractmethod
@@ -179,6 +179,7 @@ class AbstractTracker(AbstractFollower):
                 state.apply(event)
                 self._record.note(event, state)
         self._wake()
+        self._await()
 
     def __call__(self, event: Event, state: StudyState) -> None:
         """Note what is worth a point, and leave the sending to the thread."""
@@ -188,6 +189,8 @@ class AbstractTracker(AbstractFollower):
         # Decisions alone are nothing to send: a run that was closed stays so.
         if event.kind in (EventKind.CREATED, EventKind.TOLD, EventKind.GIVEN, EventKind.JUDGED, EventKind.STOPPED):
             self._wake()
+        if event.kind is EventKind.CREATED:
+            self._await()
         # What is judged after the end opens the run once more, for a moment.
         if not self._held and event.kind in (EventKind.STOPPED, EventKind.JUDGED) and self._record.stopped:
             self.close()
@@ -199,7 +202,8 @@ class AbstractTracker(AbstractFollower):
             return
         self._ending.set()
         self._news.set()
-        thread.join(self.patience)
+        if not self._left_out.is_set():
+            thread.join(self.patience)
         if thread.is_alive():
             self._leave_out(f"no answer within {self.patience:g} s")
         self._thread = None
@@ -216,15 +220,24 @@ class AbstractTracker(AbstractFollower):
     def _wake(self) -> None:
         if self._thread is None and not self._left_out.is_set():
             self._ending.clear()
+            self._opened.clear()
             self._thread = threading.Thread(
                 target=self._deliver, args=(self._record,), name=f"mfsearch {self.service}", daemon=True
             )
             self._thread.start()
         self._news.set()
 
+    def _await(self) -> None:
+        """Wait until the run is open: to make a database takes a library seconds, which must not be an evaluation's."""
+        if not self._opened.wait(self.patience):
+            self._leave_out(f"no answer within {self.patience:g} s")
+
     def _deliver(self, record: Record) -> None:
         try:
             sent = self.open(record)
+            self._opened.set()
+            if self._left_out.is_set():  # too late
+                return
             # Registered after the library's own, so that it is called before: an open run can still be written to then.
             atexit.register(self.close)
             while True:
@@ -243,6 +256,7 @@ class AbstractTracker(AbstractFollower):
             self._leave_out(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}".rstrip(". "))
 
     def _leave_out(self, why: str) -> None:
+        self._opened.set()
         if not self._left_out.is_set():
             self._left_out.set()
             _LOG.warning(

@@ -187,11 +187,10 @@ def test_a_tracker_that_hangs_costs_its_patience_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, at: str, fault: Callable[..., None]
 ):
     never = threading.Event()
-    study = bowl(tmp_path, Broken(at, lambda: hang(never), patience=0.5))
-    bare = bowl(tmp_path, name="bare")
     seconds = []
-    for one in (bare, study):
+    for name, listeners in (("bare", []), ("study", [Broken(at, lambda: hang(never), patience=0.5)])):
         began = time.monotonic()
+        one = bowl(tmp_path, *listeners, name=name)
         one.run()
         one.judge(one.state.observations[0].query.architecture, {"regret": 0.5})
         seconds.append(time.monotonic() - began)
@@ -199,8 +198,8 @@ def test_a_tracker_that_hangs_costs_its_patience_once(
     assert 0.5 <= seconds[1] < seconds[0] + 1.5
     assert "got no answer within 0.5 s" in caplog.text
     if at == "send":
-        ended, message = len(study.state.observations), caplog.records[-1].getMessage()
-        fault("a tracker hangs", "a minute in each of its calls; patience of 0.5 s", 0, ended, study.ledger.spent, message)
+        ended, message = len(one.state.observations), caplog.records[-1].getMessage()
+        fault("a tracker hangs", "a minute in each of its calls; patience of 0.5 s", 0, ended, one.ledger.spent, message)
 
 
 def test_nothing_waits_while_the_search_runs(tmp_path: Path):
