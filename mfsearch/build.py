@@ -7,7 +7,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from mfsearch.records import Architecture, Json, Objective, Task
 from mfsearch.spaces import SPACES
 from mfsearch.spaces.base import AbstractSearchSpace
 from mfsearch.spaces.constrained import ConstrainedSpace, Constraint, Measure
+from mfsearch.tracking import TRACKERS, Tracker
 
 
 def build_problem(config: StudyConfig, home: Path, allow_code: bool = False) -> Problem:
@@ -139,6 +140,27 @@ def build_device(config: StudyConfig) -> str:
     if wanted == "cuda" and not has_gpu():
         raise ConfigError("execution.device must be there; got 'cuda', and torch finds none. Write 'auto' or 'cpu'.")
     return "cuda" if wanted != "cpu" and has_gpu() else "cpu"
+
+
+def build_trackers(written: Sequence[str], folder: Path) -> list[Tracker]:
+    """Where a study is written to while it runs.
+
+    Args:
+        written: `KIND` or `KIND=WHERE`, each.
+        folder: The study's, for what names no place.
+
+    Raises:
+        ConfigError: If a kind is unknown, or a place is named by nothing.
+        MissingExtraError: If the library of a kind is not installed.
+    """
+    made = []
+    for text in written:
+        kind, equals, where = text.partition("=")
+        if kind not in TRACKERS or (equals and not where):
+            hint = f"Leave the '=' out for a place in {folder}." if kind in TRACKERS else _hint(kind, TRACKERS)
+            raise ConfigError(f"a tracker must be KIND or KIND=WHERE, of the kinds {', '.join(TRACKERS)}; got {text!r}. {hint}")
+        made.append(TRACKERS[kind](where, folder))
+    return made
 
 
 def has_gpu() -> bool:

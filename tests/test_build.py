@@ -8,7 +8,7 @@ import torch
 
 from mfsearch.allocation import POLICIES
 from mfsearch.allocation.random_search import RandomSearch
-from mfsearch.build import build_device, build_executor, build_policy, build_problem, has_gpu
+from mfsearch.build import build_device, build_executor, build_policy, build_problem, build_trackers, has_gpu
 from mfsearch.config import StudyConfig, load_config, presets
 from mfsearch.errors import ConfigError, DataError, SpaceError
 from mfsearch.execution.local import LocalExecutor
@@ -19,6 +19,7 @@ from mfsearch.networks.counts import count_parameters
 from mfsearch.records import Objective
 from mfsearch.spaces.nasbench201 import NASBench201Space
 from mfsearch.tables.importing import import_nasbench201
+from mfsearch.tracking import JsonLines, MLflow, TensorBoard, WandB
 
 OWN = """
 name: mine
@@ -207,3 +208,23 @@ def test_the_device_is_one_that_is_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert build_device(config) == "cuda"
     assert build_device(load_config("digits", ["execution.device=cpu"])) == "cpu"
+
+
+def test_trackers_are_named_by_kind_and_place(tmp_path: Path):
+    log, other, runs = build_trackers(["jsonl", "jsonl=a=b.jsonl", f"tensorboard={tmp_path / 'runs'}"], tmp_path)
+    assert isinstance(log, JsonLines) and log.path == tmp_path / "events.jsonl"
+    assert isinstance(other, JsonLines) and other.path.name == "a=b.jsonl"
+    assert isinstance(runs, TensorBoard) and runs.folder == tmp_path / "runs"
+    (mlflow, wandb) = build_trackers(["mlflow", "wandb"], tmp_path)
+    assert isinstance(mlflow, MLflow) and mlflow.uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert isinstance(wandb, WandB) and (wandb.folder, wandb.mode) == (tmp_path, "offline")
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"), [("tensorbord", "Did you mean 'tensorboard'"), ("", "Choose one"), ("jsonl=", "Leave the '=' out")]
+)
+def test_trackers_that_are_none(text: str, remedy: str, tmp_path: Path):
+    with pytest.raises(
+        ConfigError, match=f"a tracker must be KIND or KIND=WHERE, of the kinds jsonl, .*; got '{text}'. {remedy}"
+    ):
+        build_trackers([text], tmp_path)

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "watch": ("watch", "watch", "Watch a study that another process runs."),
     "why": ("why", "why", "Say why an evaluation was made, or what a rung taught."),
     "best": ("studies", "best", "Show the recommended architecture of a study."),
-    "export": ("studies", "export", "Write the recommended architecture to a folder."),
+    "export": ("studies", "export", "Write the recommended architecture to a folder, or all that was measured to tables."),
     "report": ("studies", "report", "Write the report of a study as one HTML page, or a page that compares several studies."),
     "score": ("score", "score", "Compute a problem's scores of given architectures."),
     "bench": ("bench", "bench", "Compare methods on a problem with known truth, at equal cost, over many seeds."),

@@ -34,9 +34,19 @@ from mfsearch.config import DEFAULT_PRESET, load_config
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the config; may be given again."
 )
-@click.option("--warm-start", metavar="STUDY/CSV", help="Take the evaluations of a study or a CSV file over, free of charge.")
+@click.option(
+    "--warm-start",
+    metavar="STUDY/CSV/optuna:URL#STUDY",
+    help="Take the evaluations of a study, a CSV file or an Optuna study over, free of charge.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for report and weights. Default: mfsearch-out/NAME."
+)
+@click.option(
+    "--track",
+    multiple=True,
+    metavar="KIND[=WHERE]",
+    help="Write it to jsonl, tensorboard, mlflow or wandb meanwhile, there or in its folder; may be given again.",
 )
 @click.option("--allow-code", is_flag=True, help="Run code that the config names (use: package.module:Class).")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object on the last line of standard output.")
@@ -53,6 +63,7 @@ def run(
     overrides: tuple[str, ...],
     warm_start: str | None,
     out: Path | None,
+    track: tuple[str, ...],
     allow_code: bool,
     as_json: bool,
 ) -> None:
@@ -94,6 +105,7 @@ def run(
             warm_start=warm_start,
             out=out,
             allow_code=allow_code,
+            track=track,
             watcher=watcher,
         )
     for line in answer_lines(outcome.summary, outcome.report, outcome.weights):

@@ -14,6 +14,7 @@ from mfsearch.report.markdown import to_markdown
 from mfsearch.report.status import best_figure, status_lines, study_status
 from mfsearch.store.location import default_storage
 from mfsearch.store.sql import EventStore
+from mfsearch.store.state import StudyState
 from mfsearch.units import format_seconds
 
 
@@ -70,7 +71,7 @@ def best(name: str, storage: str | None, allow_code: bool, as_json: bool) -> Non
 
 @click.command()
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the recommended architecture.")
 @click.option(
     "--format",
     "kind",
@@ -79,11 +80,42 @@ def best(name: str, storage: str | None, allow_code: bool, as_json: bool) -> Non
     show_default=True,
     help="json: architecture.json alone. pytorch: weights.safetensors and model.py as well, which need PyTorch alone.",
 )
+@click.option("--observations", metavar="FILE", help="Write every evaluation to a table, .parquet or .csv.")
+@click.option("--scores", metavar="FILE", help="Write every scored architecture to a table, .parquet or .csv.")
 @storage_option
 @code_option
 @json_option
-def export(name: str, out: Path, kind: str, storage: str | None, allow_code: bool, as_json: bool) -> None:
-    """Write the recommended architecture to a folder."""
+def export(
+    name: str,
+    out: Path | None,
+    kind: str,
+    observations: str | None,
+    scores: str | None,
+    storage: str | None,
+    allow_code: bool,
+    as_json: bool,
+) -> None:
+    """Write the recommended architecture to a folder, or all that was measured to tables."""
+    from mfsearch.errors import ConfigError
+    from mfsearch.report.frame import check_ending, observations_table, scores_table, write_table
+
+    tables = {"observations": (observations, observations_table), "scores": (scores, scores_table)}
+    files = {what: (check_ending(Path(file)), table) for what, (file, table) in tables.items() if file is not None}
+    if out is None and not files:
+        raise ConfigError("an export must say what to write; got nothing. Add --out DIR, --observations FILE or --scores FILE.")
+    paths = {}
+    if files:
+        state = StudyState.replay(EventStore(storage or default_storage()).events(name))
+        paths = {what: str(write_table(table(state), path)) for what, (path, table) in files.items()}
+    if out is not None:
+        paths |= _write_answer(name, out, kind, storage, allow_code)
+    if as_json:
+        return write_json({"study": name, **paths})
+    for path in paths.values():
+        click.echo(path)
+
+
+def _write_answer(name: str, out: Path, kind: str, storage: str | None, allow_code: bool) -> dict[str, str]:
     from mfsearch.errors import StudyError
     from mfsearch.report.export import describe, write_description, write_network
     from mfsearch.report.files import make_folder
@@ -101,10 +133,7 @@ def export(name: str, out: Path, kind: str, storage: str | None, allow_code: boo
         paths["weights"] = str(write_network(folder, name, found, problem.space, problem.task))
         paths["model"] = str(folder / "model.py")
     paths["architecture"] = str(write_description(folder, describe(name, found, problem.space, problem.task)))
-    if as_json:
-        return write_json({"study": name, **paths})
-    for path in paths.values():
-        click.echo(path)
+    return paths
 
 
 @click.command()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from mfsearch.budget import parse_budget
-from mfsearch.build import build_device, build_executor, build_policy, build_problem, has_gpu
+from mfsearch.build import build_device, build_executor, build_policy, build_problem, build_trackers, has_gpu
 from mfsearch.config import StudyConfig
 from mfsearch.errors import BudgetError, MfsearchError, SearchFailedError
 from mfsearch.interrupts import stoppable
@@ -18,10 +20,11 @@ from mfsearch.report.files import OUT, make_folder, write_report
 from mfsearch.report.summary import summarise
 from mfsearch.session.outcome import Outcome, Watcher
 from mfsearch.session.stored import check_same_config, environment, stored_config
-from mfsearch.session.warm_start import read_warm_start
+from mfsearch.session.warm_start import origin_of, read_warm_start
 from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
 from mfsearch.study import Study
+from mfsearch.tracking import Tracker
 
 
 def start(
@@ -34,6 +37,7 @@ def start(
     warm_start: str | None = None,
     out: Path | None = None,
     allow_code: bool = False,
+    track: Sequence[str] = (),
     watcher: Watcher | None = None,
 ) -> Outcome:
     """Run a search; go on with it where a study of this name and config exists.
@@ -44,9 +48,10 @@ def start(
         name: Name of the study; the config's unless given.
         storage: Database URL; the default database unless given.
         budget: Device time; the config's unless given.
-        warm_start: Study in the same database, or CSV file, whose evaluations are taken over free of charge.
+        warm_start: Study in the same database, CSV file, or `optuna:STORAGE#STUDY`, whose evaluations are taken over free of charge.
         out: Folder for all that the study leaves behind.
         allow_code: Whether code that the config names may run.
+        track: Where it is written to meanwhile, `KIND` or `KIND=WHERE` each.
         watcher: Who is told.
 
     Raises:
@@ -63,13 +68,14 @@ def start(
     if name is not None and name in store.names():
         check_same_config(name, config, store.events(name, most=1))
         watcher.say(f"Study {name!r} exists with this config: going on with it.")
-        return _go_on(name, config, store, budget, warm_start, allow_code, watcher)
+        return _go_on(name, config, store, budget, warm_start, allow_code, watcher, track)
     problem = build_problem(config, home(), allow_code)
     policy, executor = build_policy(config, allow_code), build_executor(config, problem)
     rows = [] if warm_start is None else read_warm_start(warm_start, problem, store)
     # Results of another database may lie here: their folder is not ours.
     name = name or fresh_name(label, [*store.names(), *(folder.name for folder in Path(OUT).glob("*"))])
     folder = make_folder(out or Path(OUT) / name)
+    trackers = build_trackers(track, folder)
     _say_device(device, problem, watcher)
     study = Study(
         problem.space,
@@ -86,13 +92,13 @@ def start(
         workdir=folder / "evaluations",
         device=build_device(config),
         config=config.model_dump(mode="json"),
-        listeners=[watcher.on_event],
+        listeners=[watcher.on_event, *trackers],
         progress=watcher.on_progress,
     )
     watcher.say(f"Study {name!r}, stored in {store.url}; its files are in {folder}.")
     if warm_start is not None:
-        study.give(warm_start, rows)
-    return _finish(study, problem, watcher)
+        study.give(origin_of(warm_start), rows)
+    return _finish(study, problem, watcher, trackers)
 
 
 def resume(
@@ -102,6 +108,7 @@ def resume(
     budget: str | None = None,
     allow_code: bool = False,
     join: bool = False,
+    track: Sequence[str] = (),
     watcher: Watcher | None = None,
 ) -> Outcome:
     """Go on with a study after a stop, a crash, or with more budget.
@@ -112,6 +119,7 @@ def resume(
         budget: New total; `+30min` adds to the old one.
         allow_code: Whether code that the study's config names may run.
         join: Whether other processes may work on it meanwhile.
+        track: Where it is written to meanwhile, `KIND` or `KIND=WHERE` each.
         watcher: Who is told.
 
     Raises:
@@ -122,7 +130,7 @@ def resume(
         parse_budget(budget)  # a slip of the pen is found before anything is opened
     store = EventStore(storage or default_storage())
     config = stored_config(name, store.events(name, most=1))
-    return _go_on(name, config, store, budget, None, allow_code, watcher or Watcher(), join)
+    return _go_on(name, config, store, budget, None, allow_code, watcher or Watcher(), track, join)
 
 
 def fresh_name(label: str, taken: list[str]) -> str:
@@ -142,9 +150,12 @@ def _go_on(
     warm_start: str | None,
     allow_code: bool,
     watcher: Watcher,
+    track: Sequence[str],
     join: bool = False,
 ) -> Outcome:
     problem = build_problem(config, home(), allow_code)
+    workdir = Path(store.events(name, most=1)[0].payload["workdir"])
+    trackers = build_trackers(track, workdir.parent)
     if budget is not None:
         _say_device(parse_budget(budget)[1], problem, watcher)
     study = Study(
@@ -156,20 +167,23 @@ def _go_on(
         store=store,
         executor=build_executor(config, problem),
         device=build_device(config),
-        listeners=[watcher.on_event],
+        listeners=[watcher.on_event, *trackers],
         progress=watcher.on_progress,
         resume=True,
         join=join,
     )
-    taken = any(o.query.why.get("origin") == warm_start for o in study.state.observations)
-    if warm_start is not None and not taken:
-        study.give(warm_start, read_warm_start(warm_start, problem, store))
-    return _finish(study, problem, watcher)
+    origin = None if warm_start is None else origin_of(warm_start)
+    taken = any(o.query.why.get("origin") == origin for o in study.state.observations)
+    if warm_start is not None and origin is not None and not taken:
+        study.give(origin, read_warm_start(warm_start, problem, store))
+    return _finish(study, problem, watcher, trackers)
 
 
-def _finish(study: Study, problem: Problem, watcher: Watcher) -> Outcome:
+def _finish(study: Study, problem: Problem, watcher: Watcher, trackers: Sequence[Tracker]) -> Outcome:
     folder = make_folder(study.workdir.parent)
-    with stoppable(f"interrupted; everything is saved. Go on with: mfsearch resume {study.name}"):
+    with stoppable(f"interrupted; everything is saved. Go on with: mfsearch resume {study.name}"), ExitStack() as tracked:
+        for tracker in trackers:
+            tracked.enter_context(tracker)
         try:
             recommendation = study.run()
         except SearchFailedError:

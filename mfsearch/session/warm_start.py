@@ -1,4 +1,4 @@
-"""Evaluations from elsewhere: another study of the same database, or a CSV file.
+"""Evaluations from elsewhere: another study of the same database, a CSV file, or an Optuna study.
 
 A CSV file has the columns `architecture` and `rung`, and `value` (the figure that the rung's signal names, as it is measured:
 an accuracy in the objective's unit, a loss as a loss) or columns named after figures; empty cells are figures that are missing.
@@ -14,30 +14,42 @@ from pathlib import Path
 from mfsearch.errors import ConfigError, DataError, SpaceError
 from mfsearch.problems.base import Problem
 from mfsearch.records import Architecture, Status
+from mfsearch.session.optuna_trials import read_trials, shown_study
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
+
+_OPTUNA = "optuna:"
 
 Rows = list[tuple[Architecture, str, Mapping[str, float]]]
 
 
+def origin_of(source: str) -> str:
+    """What a study remembers of a source: the source, without a password in it."""
+    return _OPTUNA + shown_study(source.removeprefix(_OPTUNA)) if source.startswith(_OPTUNA) else source
+
+
 def read_warm_start(source: str, problem: Problem, store: EventStore) -> Rows:
-    """Evaluations of a study or CSV file, as `Study.give` takes them.
+    """Evaluations of a study or file, as `Study.give` takes them.
 
     Args:
-        source: Name of a study, or a path that ends in `.csv`.
+        source: Name of a study, a path that ends in `.csv`, or `optuna:STORAGE#STUDY`.
         problem: Gives the space, and what rungs call their figures.
         store: Where studies are.
 
     Raises:
         StudyError: If there is no such study.
-        DataError: If the file cannot be read, lacks a column, or holds a figure that is none.
+        DataError: If the file or storage cannot be read, lacks a column, or holds a figure that is none.
+        MissingExtraError: If it is of Optuna, which is not installed.
         SpaceError: If an architecture is not of the space.
     """
-    rows = _from_file(Path(source), problem) if source.lower().endswith(".csv") else _from_study(source, problem, store)
+    if source.startswith(_OPTUNA):
+        rows = read_trials(source.removeprefix(_OPTUNA), problem)
+    else:
+        rows = _from_file(Path(source), problem) if source.lower().endswith(".csv") else _from_study(source, problem, store)
     names = [rung.name for rung in problem.ladder.evaluations]
     if not any(rung in names for _, rung, _ in rows):
         raise ConfigError(
-            f"warm start: {source} must hold evaluations of {', '.join(names)}; it holds none. Name another study or file."
+            f"warm start: {origin_of(source)} must hold evaluations of {', '.join(names)}; it holds none. Name another study or file."
         )
     return rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -23,6 +24,18 @@ _LOOK: Final = 0.5  # seconds between two looks at what others do, where nothing
 _DECISIONS: Final = frozenset({EventKind.ASKED, EventKind.SCORED})
 _UPSETTING: Final = _DECISIONS | {EventKind.GIVEN, EventKind.BUDGET}
 """After one of these a decision that was made without it no longer holds; the end of an evaluation upsets none."""
+
+
+class AbstractFollower(ABC):
+    """A listener that wants the whole history: it is told what was stored before it listened, too."""
+
+    @abstractmethod
+    def begin(self, study: str, events: Sequence[Event]) -> None:
+        """Take up a study: its name, and what is stored so far; nothing for a new one, whose `created` event follows."""
+
+    @abstractmethod
+    def __call__(self, event: Event, state: StudyState) -> None:
+        """Take an event that was stored, and the state after it."""
 
 
 class Journal:
@@ -56,16 +69,23 @@ class Journal:
         self._watch = Watch()
         self._slots = slots
         self._member: Member | None = None
+        followers = [listener for listener in listeners if isinstance(listener, AbstractFollower)]
         if created is not None:
             self.state = StudyState(parse=parse)
-            self._fold(store.create(name, created))
+            event = store.create(name, created)
+            for follower in followers:
+                follower.begin(name, [])
+            self._fold(event)
             return
         if not join:
             self._claim()  # at once: whoever works on it may hold the turn for long
             with self.turn():
                 self._claim()
                 self.enter()
-        self.state = StudyState.replay(store.events(name), parse)
+        history = store.events(name)
+        self.state = StudyState.replay(history, parse)
+        for follower in followers:
+            follower.begin(name, history)
 
     @property
     def member(self) -> str:

@@ -35,6 +35,7 @@ class StudyState:
         scores: Rung -> key -> one figure a column.
         score_columns: Rung -> names of the columns.
         observations: Ended evaluations, in order.
+        told_at: Unix time in seconds when each of them was stored; for readers only.
         pending: Evaluations that were asked and have not ended, by id.
         owners: The process that runs each of them, by id; empty where the event does not say.
         expected: Expected cost of every evaluation when it was asked, by id.
@@ -59,6 +60,7 @@ class StudyState:
     scores: dict[str, dict[str, tuple[float | None, ...]]] = field(default_factory=dict)
     score_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     observations: list[Observation] = field(default_factory=list)
+    told_at: list[float] = field(default_factory=list)
     pending: dict[int, EvaluationQuery] = field(default_factory=dict)
     owners: dict[int, str] = field(default_factory=dict)
     expected: dict[int, float] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class StudyState:
                 f"event {event.seq} ({event.kind.value}) cannot be read: {type(error).__name__} {error}. The database is damaged, "
                 "or was written by a newer mfsearch."
             ) from error
+        self.told_at += [event.at] * (len(self.observations) - len(self.told_at))
         self.events += 1
 
     def _created(self, payload: Mapping[str, Any]) -> None:

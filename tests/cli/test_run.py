@@ -73,3 +73,17 @@ def test_a_warm_start_is_taken_over(call, finished: str):
     done = call("run", "branin", "--budget", "30s", "--policy", "random", "--seed", 1, "--warm-start", finished)
     assert done.exit_code == 0, done.output
     assert "observations from mine" in done.stderr
+
+
+def test_a_run_is_tracked(call, tmp_path: Path):
+    done = call(
+        "run", "branin", "--budget", "20s", "--policy", "random", "--study", "mine", "--track", "jsonl", "--track", "tensorboard"
+    )
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "mfsearch-out" / "mine"
+    lines = (folder / "events.jsonl").read_text().splitlines()
+    assert len(list(folder.glob("tensorboard/mine-*/events.out.tfevents.*"))) == 1
+    done = call("resume", "mine", "--budget", "+20s", "--track", "jsonl", "--track", "tensorboard=runs")
+    assert done.exit_code == 0, done.output
+    assert len((folder / "events.jsonl").read_text().splitlines()) > len(lines)
+    assert len(list(tmp_path.glob("runs/mine-*/events.out.tfevents.*"))) == 1

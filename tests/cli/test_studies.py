@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import pandas  # type: ignore[import-untyped]
 import pytest
 from pages import Page
 
@@ -101,3 +102,15 @@ def test_none_of_them_changes_a_study(call, finished: str, command: str, tmp_pat
     before = json.loads(call("report", finished, "--json").stdout)
     call(command, finished)
     assert json.loads(call("report", finished, "--json").stdout) == before
+
+
+def test_export_as_tables(call, finished: str, tmp_path: Path):
+    done = call("export", finished, "--observations", "o.parquet", "--scores", "s.csv")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [str(tmp_path / "o.parquet"), str(tmp_path / "s.csv")]
+    frame = pandas.read_parquet(tmp_path / "o.parquet")
+    evaluations = json.loads(call("report", finished, "--json").stdout)["evaluations"]
+    assert frame["architecture"].tolist() == [e["architecture"] for e in evaluations]
+    assert (tmp_path / "s.csv").read_text().splitlines() == ['"architecture"']  # Branin has no scores
+    found = json.loads(call("export", finished, "--observations", "o.csv", "--out", "there", "--format", "json", "--json").stdout)
+    assert set(found) == {"study", "observations", "architecture"}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
 from mfsearch import build
@@ -19,6 +20,7 @@ from mfsearch.records import Recommendation
 from mfsearch.session import run
 from mfsearch.session.outcome import Watcher
 from mfsearch.session.run import fresh_name, resume, start
+from mfsearch.session.warm_start import origin_of
 from mfsearch.store.events import EventKind
 from mfsearch.store.sql import EventStore
 
@@ -209,3 +211,35 @@ def test_results_of_another_database_are_left_alone(branin: StudyConfig, storage
 def _with_judge(monkeypatch: pytest.MonkeyPatch, judge: Callable[[Recommendation], Mapping[str, float]]) -> None:
     real = build.build_problem
     monkeypatch.setattr(run, "build_problem", lambda *arguments: replace(real(*arguments), judge=judge, oracle=None))
+
+
+def test_a_run_is_tracked_in_its_folder_and_a_resumed_one_goes_on(branin: StudyConfig, storage: str, tmp_path: Path):
+    outcome = start(branin, name="mine", storage=storage, track=["jsonl", f"jsonl={tmp_path / 'other.jsonl'}"])
+    path = Path(outcome.report).with_name("events.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["kind"] for line in lines] == [event.kind.value for event in EventStore(storage).events("mine")]
+    assert lines[-1]["kind"] == "judged"  # after the search, and still of it
+    assert (tmp_path / "other.jsonl").read_text() == path.read_text()
+    resume("mine", storage=storage, budget="+20s", track=["jsonl"])
+    start(branin, name="mine", storage=storage, budget="+20s", track=["jsonl"])
+    assert len(path.read_text().splitlines()) == len(EventStore(storage).events("mine")) > len(lines)
+
+
+def test_a_tracker_that_is_none_leaves_no_study_behind(branin: StudyConfig, storage: str):
+    with pytest.raises(ConfigError, match="must be KIND or KIND=WHERE"):
+        start(branin, name="mine", storage=storage, track=["tensorbord"])
+    assert EventStore(storage).names() == []
+
+
+def test_a_warm_start_from_optuna_happens_once_and_keeps_no_password(branin: StudyConfig, storage: str, tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    theirs = optuna.create_study(storage=url, study_name="theirs", sampler=optuna.samplers.RandomSampler(seed=0))
+    bounds = build.build_problem(branin, tmp_path).space.bounds  # type: ignore[attr-defined]
+    theirs.optimize(lambda trial: sum(trial.suggest_float(axis, *ends) for axis, ends in bounds.items()), n_trials=3)
+    first = start(branin, name="mine", storage=storage, warm_start=f"optuna:{url}#theirs")
+    given = [e for e in first.summary["evaluations"] if e["why"].get("origin") == f"optuna:{url}#theirs"]
+    assert [e["figure"] for e in given] == [trial.value for trial in theirs.trials]
+    again = start(branin, name="mine", storage=storage, warm_start=f"optuna:{url}#theirs")
+    assert again.observations == first.observations
+    assert origin_of("optuna:postgresql://me:secret@host/db#a") == "optuna:postgresql://me:***@host/db#a"
+    assert origin_of("study") == "study"

@@ -14,12 +14,15 @@ from pathlib import Path
 
 import lines
 import pytest
+from bowl import bowl
 from postgres import Server
 
 from mfsearch.errors import OvertakenError, StudyError
 from mfsearch.records import Status
-from mfsearch.store.events import EventKind
+from mfsearch.store.events import Event, EventKind
+from mfsearch.store.journal import AbstractFollower
 from mfsearch.store.sql import EventStore
+from mfsearch.store.state import StudyState
 from mfsearch.study import Study
 
 
@@ -157,3 +160,25 @@ def test_three_processes_share_a_study_and_one_is_killed(url: str, tmp_path: Pat
     done, name = sum(o.status is Status.OK for o in study.state.observations), url.partition(":")[0]
     message = lost[0].message if lost else ""
     fault(f"one of three processes on a study is killed ({name})", "`kill -9`", before, done, study.ledger.spent, message)
+
+
+def test_a_follower_is_told_the_history_first(tmp_path: Path):
+    class Follower(AbstractFollower):
+        def __init__(self) -> None:
+            self.heard: list[tuple[str, int]] = []
+
+        def begin(self, study: str, events: Sequence[Event]) -> None:
+            self.heard = [(study, event.seq) for event in events]
+
+        def __call__(self, event: Event, state: StudyState) -> None:
+            assert state.events == event.seq + 1
+            self.heard.append(("later", event.seq))
+
+    url, follower = f"sqlite:///{tmp_path}/studies.db", Follower()
+    study = bowl(tmp_path, follower, name="s")
+    assert follower.heard == [("later", 0)]
+    study.extend("+5s")
+    assert follower.heard == [("later", 0), ("later", 1)]
+    bowl(tmp_path, follower, name="s", resume=True).extend("+5s")
+    assert follower.heard == [("s", 0), ("s", 1), ("later", 2)]
+    assert len(EventStore(url).events("s")) == 3
