@@ -15,6 +15,7 @@ from mfsearch.report.status import status_lines, study_status
 from mfsearch.report.watch import follow
 from mfsearch.store.location import default_storage
 from mfsearch.store.sql import EventStore
+from mfsearch.store.state import StudyState
 
 
 @click.command()
@@ -31,13 +32,15 @@ def watch(name: str, every: float, storage: str | None) -> None:
     """
     store = EventStore(storage or default_storage())
     console = Console(file=sys.stdout)
-    found = study_status(store, name)
     if console.is_terminal:
         with LiveDisplay(console) as display:
             follow(store, name, display, every, lambda line: console.print(Text(line), soft_wrap=True))
     else:
-        if not found["stopped"]:
-            click.echo(status_lines(found)[0])
-        follow(store, name, PlainLog(click.echo), every, click.echo)
+
+        def begun(state: StudyState) -> None:
+            if not state.stopped:
+                click.echo(status_lines(study_status(store, name))[0])
+
+        follow(store, name, PlainLog(click.echo), every, click.echo, begun)
     for line in status_lines(study_status(store, name)):
         click.echo(line)

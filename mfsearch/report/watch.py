@@ -17,7 +17,13 @@ View = LiveDisplay | PlainLog
 
 
 def follow(
-    store: EventStore, name: str, view: View, every: float, say: Callable[[str], None], wait: Callable[[float], None] = time.sleep
+    store: EventStore,
+    name: str,
+    view: View,
+    every: float,
+    say: Callable[[str], None],
+    begun: Callable[[StudyState], None] = lambda state: None,
+    wait: Callable[[float], None] = time.sleep,
 ) -> StudyState:
     """Show what happens to a study until it has stopped.
 
@@ -27,6 +33,7 @@ def follow(
         view: Is given what happens from now on; what happened before is only in the state that it begins with.
         every: Seconds between two looks.
         say: Takes notes for the reader, one line each: whether any process works on the study, where that changes.
+        begun: Is given the state that it begins with: whatever happens after that is shown.
         wait: Waits so many seconds.
 
     Returns:
@@ -38,6 +45,7 @@ def follow(
     """
     state = StudyState.replay(store.events(name))
     view.on_state(state)
+    begun(state)
     watch, worked_on = Watch(), True
     while not state.stopped:
         if not state.settings["virtual"]:

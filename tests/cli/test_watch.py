@@ -20,6 +20,8 @@ from mfsearch.store.events import EventKind
 from mfsearch.store.sql import EventStore
 from mfsearch.study import Study
 
+pytestmark = pytest.mark.timeout(120)
+
 
 @fidelity(cost=1.0, signal="height")
 def look(architecture: Architecture, context: Any) -> float:

@@ -40,7 +40,7 @@ def test_what_happens_from_now_on_is_told_until_it_stops(history, monkeypatch: p
         lambda: history.tell(running, 3.0, train_loss=0.25),
         lambda: history.add(EventKind.STOPPED, reason="the end"),
     )
-    state = follow(history.store, "toy-1", PlainLog(lines.append), 1.0, lines.append, wait)
+    state = follow(history.store, "toy-1", PlainLog(lines.append), 1.0, lines.append, wait=wait)
     assert lines == [
         "nothing runs toy-1; go on with: mfsearch resume toy-1",
         "[34.4 s of 1 min 40 s] #6 few: train_loss 0.25 in 3.0 s, best 78.50% | e",
@@ -59,7 +59,7 @@ def test_whether_anybody_works_on_it_is_said_when_it_changes(history):
         lambda: None,
         lambda: history.add(EventKind.STOPPED, reason="the end"),
     )
-    follow(store, "toy-1", PlainLog(lambda line: None), 1.0, notes.append, wait)
+    follow(store, "toy-1", PlainLog(lambda line: None), 1.0, notes.append, wait=wait)
     nothing = "nothing runs toy-1; go on with: mfsearch resume toy-1"
     assert notes == [nothing, "toy-1 is worked on again", nothing]
 
@@ -78,7 +78,7 @@ def test_progress_is_that_of_the_heartbeats(new_history, virtual: bool):
         pages.append(page.file.getvalue())  # type: ignore[attr-defined]
 
     wait = steps(look, lambda: history.tell(query, 4.0, train_loss=1.0), look, lambda: history.add(EventKind.STOPPED, reason="x"))
-    follow(history.store, "toy-1", display, 1.0, lambda line: None, wait)
+    follow(history.store, "toy-1", display, 1.0, lambda line: None, wait=wait)
     assert "#0 few" in pages[0]
     assert ("3.0 s of about 4.0 s" in pages[0]) is not virtual
     assert ("3.5 s of 1 min 40 s" in pages[0]) is not virtual  # half a second was spent on the decision
@@ -89,7 +89,7 @@ def test_one_that_has_ended_is_left_at_once(new_history):
     history = new_history()
     history.add(EventKind.STOPPED, reason="the end")
     lines: list[str] = []
-    assert follow(history.store, "toy-1", PlainLog(lines.append), 1.0, lines.append, steps()).stopped == "the end"
+    assert follow(history.store, "toy-1", PlainLog(lines.append), 1.0, lines.append, wait=steps()).stopped == "the end"
     assert lines == []
 
 

@@ -112,8 +112,9 @@ def test_whoever_asks_repeats_what_the_dead_ran_though_others_live(url: str, tmp
 def test_waiting_ends_with_what_is_buried_meanwhile(url: str, tmp_path: Path) -> None:
     """The end of a dead process' evaluation is news, though another that lives has none for as long as it likes."""
     first = lines.study(url, 1000.0)
+    first.journal.enter()
     process = start(lines.work, url, 1.0, tmp_path / "log", 60.0)
-    wait_for(lambda: len(first.store.members("s")) == 1)
+    wait_for(lambda: len(first.store.members("s")) == 2)  # what is free is shared by those that are there
     (living,) = first.ask()
     wait_for(lambda: len(running(url)) == 2)
     study = lines.study(url, join=True)
