@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
+from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.diagnosis import diagnose
 from mfsearch.allocation.recommendation import recommend
 from mfsearch.allocation.view import view
-from mfsearch.build import build_policy, build_problem
+from mfsearch.build import build_problem
 from mfsearch.config import StudyConfig, config_hash
 from mfsearch.errors import StudyError
 from mfsearch.problems.base import Problem
@@ -22,7 +23,6 @@ from mfsearch.store.events import Event
 from mfsearch.store.location import default_storage, home
 from mfsearch.store.sql import EventStore
 from mfsearch.store.state import StudyState
-from mfsearch.study import Study
 from mfsearch.surrogate.threads import one_thread
 
 _MAY_DIFFER = {"name", "budget", "execution"}
@@ -58,19 +58,13 @@ def look(name: str, storage: str | None = None, allow_code: bool = False) -> Sna
     store.close()
     config = stored_config(name, events)
     problem = build_problem(config, home(), allow_code)
-    # The answer is computed on a copy in memory: to open a study is to take what runs for lost, and that would be stored.
-    copy = EventStore()
-    copy.create(name, events[0].payload)
-    copy.extend(name, events[1:])
-    study = Study(problem.space, problem.ladder, policy=build_policy(config, allow_code), name=name, store=copy, resume=True)
+    state = StudyState.replay(events, problem.space.parse)
     recommendation = diagnosis = None
-    if any(o.status is Status.OK for o in study.state.observations):
-        known = view(study.state, problem.space, study.ladder)
+    if (found := _surrogate(state, problem)) is not None:
+        known, belief = found
         with one_thread():
-            belief = Belief(known, fit=False)  # what `Study.recommend` asks, too: one fit serves both
-            recommendation, diagnosis = recommend(known, study.rule, belief), diagnose(known, belief)
-    copy.close()
-    return Snapshot(name, StudyState.replay(events, problem.space.parse), problem, recommendation, diagnosis)
+            recommendation, diagnosis = recommend(known, state.settings["recommend"], belief), diagnose(known, belief)
+    return Snapshot(name, state, problem, recommendation, diagnosis)
 
 
 def learned_correlations(name: str, events: Sequence[Event], allow_code: bool = False) -> dict[str, float]:
@@ -84,11 +78,10 @@ def learned_correlations(name: str, events: Sequence[Event], allow_code: bool = 
     """
     problem = build_problem(stored_config(name, events), home(), allow_code)
     state = StudyState.replay(events, problem.space.parse)
-    if not any(o.status is Status.OK for o in state.observations):
+    if (found := _surrogate(state, problem)) is None:
         return {}
-    with one_thread():
-        model = Belief(view(state, problem.space, problem.ladder), fit=False).model
-        return {rung.name: model.correlation(level) for level, rung in enumerate(problem.ladder.levels)}
+    model = found[1].model
+    return {rung.name: model.correlation(level) for level, rung in enumerate(problem.ladder.levels)}
 
 
 def stored_config(name: str, events: Sequence[Event]) -> StudyConfig:
@@ -128,6 +121,15 @@ def environment() -> dict[str, str]:
     """What a run depends on beside its config."""
     libraries = {library: version(library) for library in ("torch", "botorch", "gpytorch", "numpy")}
     return {"python": platform.python_version(), "platform": platform.platform(), "cores": str(os.cpu_count()), **libraries}
+
+
+def _surrogate(state: StudyState, problem: Problem) -> tuple[State, Belief] | None:
+    """What is known of a study, and the posterior that answers for it; what runs is no part of it. None where nothing was evaluated."""
+    if not any(o.status is Status.OK for o in state.observations):
+        return None
+    known = replace(view(state, problem.space, problem.ladder), pending=())
+    with one_thread():
+        return known, Belief(known, fit=False)
 
 
 def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -49,8 +49,10 @@ def signal_words(signal: str) -> str:
 
 
 def axis_words(objective: Objective, signal: str) -> str:
-    """The title of an axis for a figure, escaped, with its unit where one is known: the objective's own has the objective's."""
-    unit = objective.unit if signal.removeprefix("-") == objective.signal else "none"
+    """The title of an axis for a figure, escaped, with its unit where one is known: the objective's, and that of other accuracies beside one."""
+    name = signal.removeprefix("-")
+    same = name == objective.signal or (name.endswith("accuracy") and objective.signal.endswith("accuracy"))
+    unit = objective.unit if same else "none"
     return drawn(signal_words(signal)) + {"percent": " (%)", "fraction": " (fraction)"}.get(unit, "")
 
 

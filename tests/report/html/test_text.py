@@ -46,6 +46,11 @@ def test_an_axis_names_the_figure_and_its_unit(unit, signal: str, words: str):
     assert axis_words(Objective(unit=unit), signal) == words
 
 
+def test_accuracies_of_a_study_have_one_unit():
+    assert axis_words(Objective("val_accuracy", unit="percent"), "train_accuracy") == "train accuracy (%)"
+    assert axis_words(Objective("height", unit="percent"), "train_accuracy") == "train accuracy"
+
+
 def test_signals_in_words():
     assert signal_words("-val_acc") == "validation accuracy"
 
