@@ -19,6 +19,10 @@ from mfsearch.surrogate.kernel import CokrigingKernel
 
 BOUND = 6.0  # prior standard deviations that a hyper-parameter may go either way
 ABOVE = ("kernel.rho", "kernel.fade", "kernel.log_outlook_lengthscale", "mean.growth")  # one entry a level but the lowest
+OWN = (
+    2.0,
+    0.5,
+)  # noise of a figure of another kind than the target's, and the standard deviation of its logarithm, before any data
 COARSE = 150  # observations that a cold start begins with
 INVALID = 1e10  # objective where the covariance has no Cholesky factor
 
@@ -43,7 +47,9 @@ def fit_cokriging(
         levels: Number L of levels; the target is L-1.
         start: `CokrigingModel.hyperparameters` of an earlier fit, to begin from. Begins from the prior instead where that is
             better, or where its shapes are of other inputs.
-        shared: For each level, whether it measures the same quantity as the target: its rho is then near 1. None: all do.
+        shared: For each level, whether it measures the same quantity as the target: its rho is then near 1. None: all do. What a
+            figure of another kind (the loss of a short distillation) says of an architecture is mostly its own: it counts as noise,
+            though a repeat gives the same, and what many of them have in common is passed on.
         saturating: Whether values are accuracies: of what a lower level tells apart, less is left at the target, and size tells
             more than it does there. rho then begins below 1, and the growth with size above 0.
         noisy: Whether values at the target differ by seed nearly as much as those of good architectures do, as where a network is
@@ -189,7 +195,8 @@ class Prior:
         same = [bool(shared[level] and shared[level - 1]) for level in range(1, levels)]
         near = (0.5 ** (1 / steps), 0.4) if saturating else (1.0, 0.4)
         rho = torch.tensor([near if alike else (0.7 ** (1 / steps), 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
-        noise = torch.tensor([0.05] * (levels - 1) + [0.06 if noisy else 0.02], dtype=torch.float64).log()
+        own = [(0.05, 1.0) if alike else OWN for alike in shared[:-1]]
+        noise = torch.tensor([*own, (0.06 if noisy else 0.02, 1.0)], dtype=torch.float64)
         table: dict[str, tuple[Tensor | float, Tensor | float]] = {
             "kernel.log_score_variance": (rising(*score), doubt),
             "kernel.log_encoding_variance": (rising(*encoding), doubt),
@@ -204,7 +211,7 @@ class Prior:
             "mean.constant": (0.0, 0.5),
             "mean.slope": (0.4, 0.2),
             "mean.growth": (0.12 / steps if saturating else 0.0, 0.06 / steps),
-            "noise.log_variance": (noise, 1.0),
+            "noise.log_variance": (noise[:, 0].log(), noise[:, 1]),
         }
         self._mean, self._sd = (self._flat([table[name][part] for name in self.names]) for part in (0, 1))
 

@@ -225,6 +225,19 @@ def test_accuracies_saturate_and_size_pays_with_longer_training(draw, blocks):
         assert gained.item() == pytest.approx(growth / 2, abs=1e-6)
 
 
+def test_what_a_figure_of_another_kind_says_of_one_architecture_is_hardly_passed_on():
+    """One of eight low runs stands out from all around it: at the target that is expected of a rung that measures the same."""
+    x = np.array([(column, row) for column in (0.2, 0.8) for row in (0.2, 0.4, 0.6, 0.8)])
+    low = np.array([0.0, 0.1, 2.5, -0.1, 0.1, -0.1, 0.0, 0.1])
+    data = TrainingData(torch.from_numpy(np.c_[x, np.zeros(8)]), torch.from_numpy(low)[:, None])
+    expected = {}
+    for shared in (True, False):
+        mean, _ = fit_cokriging(data, PLANE, 2, shared=(shared, True)).mean_variance(torch.from_numpy(np.c_[x, np.ones(8)]))
+        expected[shared] = float(mean[2] - np.delete(mean.numpy(), 2).mean())
+    assert expected[True] > 1.0
+    assert 0.0 < expected[False] < 0.35 * expected[True]
+
+
 @pytest.mark.parametrize("saturating", [False, True])
 def test_the_lowest_of_any_number_of_levels_says_as_much_of_the_target(blocks, draw, saturating):
     """More rungs in between are no reason to trust the lowest one less, or to expect more growth with size."""
