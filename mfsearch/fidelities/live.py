@@ -97,8 +97,8 @@ class LiveTask:
 
     def network(self, architecture: Architecture, seed: int) -> nn.Module:
         """An untrained network, its weights drawn from the seed; torch's global generator is left as it was."""
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):  # networks are made on the processor
+            torch.default_generator.manual_seed(seed)
             return self.space.build(architecture, self.task)
 
     @contextmanager

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mfsearch.distillation.teacher import TeacherRecipe
 from mfsearch.errors import ConfigError
@@ -64,7 +65,7 @@ class Told:
             DataError: If the teacher was not made, or has too many channels.
         """
         accuracy = torch.tensor(self.live.teacher.val_accuracy / 100)
-        scores = torch.zeros(1, len(self._rung.columns) if self._rung else 0)
+        scores = torch.zeros(1, self._columns)
         return Support(Students(self._encoded([self._own]), relative(self._signature[None], self._signature), scores), accuracy)
 
     def students(self, architectures: Sequence[Architecture], context: Context) -> Students:
@@ -75,14 +76,20 @@ class Told:
             ConfigError: If networks of this space hand out no feature maps.
         """
         signatures = torch.zeros(len(architectures), *self._signature.shape)
+        rows = []
         for place, architecture in enumerate(architectures):
             context.check()
             context.progress(place / len(architectures), f"{place} of {len(architectures)} architectures")
             network = self.live.network(architecture, _SEED)
             if not isinstance(network, AbstractFeatureNetwork):
                 raise ConfigError(f"networks must hand out feature maps to be meta-predicted; {type(network).__name__} does not.")
+            if self._rung is not None:
+                rows.append(self._rung.row(architecture, context.device, network))
+                _forget(network.cpu())
             signatures[place] = remapped_signature(network, self._teacher, self._picture, self.channels)
-        return Students(self._encoded(architectures), relative(signatures, self._signature), self._scores(architectures, context))
+        return Students(
+            self._encoded(architectures), relative(signatures, self._signature), self._relative(rows, len(architectures))
+        )
 
     @cached_property
     def _teacher(self) -> AbstractFeatureNetwork:
@@ -106,10 +113,20 @@ class Told:
         found = score(lambda: live.teacher_recipe.network(images.shape[1], data.classes), proxies, images, labels, _SEED)
         return _logarithms([tuple(found[name] for name in self._rung.columns)])
 
-    def _scores(self, architectures: Sequence[Architecture], context: Context) -> Tensor:
-        if self._rung is None:
-            return torch.zeros(len(architectures), 0)
-        return (_logarithms(self._rung.score(architectures, context).values) - self._teachers_scores).nan_to_num(MISSING)
+    def _relative(self, rows: Sequence[Sequence[float | None]], n: int) -> Tensor:
+        """Scores less the teacher's, n x p."""
+        return (_logarithms(rows) - self._teachers_scores).nan_to_num(MISSING) if rows else torch.zeros(n, self._columns)
+
+    @property
+    def _columns(self) -> int:
+        return len(self._rung.columns) if self._rung else 0
+
+
+def _forget(network: nn.Module) -> None:
+    """Batch-norm statistics as before any picture: the scores' minibatch must not show in the signature."""
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.reset_running_stats()
 
 
 def as_architecture(recipe: TeacherRecipe) -> Architecture:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractScore, Context
@@ -81,7 +81,7 @@ class ZeroCost(AbstractScore):
             for done, architecture in enumerate(architectures):
                 context.check()
                 context.progress(done / len(architectures), f"{self.name}: {done} of {len(architectures)}")
-                rows.append(self._row(architecture, context.device))
+                rows.append(self.row(architecture, context.device))
         seconds = context.elapsed() - began if any(not proxy.free for proxy in self._proxies) else 0.0
         return Scores(self.columns, tuple(rows), seconds)
 
@@ -102,13 +102,21 @@ class ZeroCost(AbstractScore):
         images, labels = minibatch(data.train_images[0], data.train_labels[0], self.seed)
         return images.to(device), labels.to(device)
 
-    def _row(self, architecture: Architecture, device: str) -> tuple[float | None, ...]:
+    def row(self, architecture: Architecture, device: str, network: nn.Module | None = None) -> tuple[float | None, ...]:
+        """Scores of one architecture, of its untrained network where the caller has it: its batch-norm statistics move, its weights do not."""
         live = self.live
         figures: dict[str, float | None] = dict(live.space.counts(architecture, live.task))
         rest = [proxy for proxy in self._proxies if proxy.name not in figures]
         if rest:
             images, labels = self._minibatch(device)
             figures.update(
-                score(lambda: live.space.build(architecture, live.task), rest, images, labels, self.seed, self._teacher(device))
+                score(
+                    lambda: live.space.build(architecture, live.task) if network is None else network,
+                    rest,
+                    images,
+                    labels,
+                    self.seed,
+                    self._teacher(device),
+                )
             )
         return tuple(figures[proxy.name] for proxy in self._proxies)

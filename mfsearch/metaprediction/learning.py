@@ -16,6 +16,13 @@ from torch import Tensor
 from mfsearch.errors import DataError
 from mfsearch.metaprediction.predictor import Predictor, Students, Support, Weights, adapted, error, predicted
 
+LEVEL = 0.1
+"""What all students of a task are missed by alike counts this much: a search compares students of one teacher."""
+REGRESSION = ("linear", "near")
+"""Weights that are solved for, and not learned any further: there are as many of them as students to learn from."""
+WHOLE = 0.5
+"""Rate of the last constant to begin with: the step then makes up for all that the teacher itself is missed by."""
+
 
 @dataclass(frozen=True, eq=False)
 class MetaTask:
@@ -48,7 +55,7 @@ class MetaRecipe:
         episodes: Steps of the optimiser; each averages over all tasks.
         queries: Students of each task in an episode, drawn anew.
         learning_rate: Adam's, of weights and inner rates.
-        inner_rate: Rate of the inner step to begin with, of every weight.
+        inner_rate: Rate of the inner step to begin with, of every weight of the network but the last constant.
         adapt: Whether there is an inner step; without it the teacher's accuracy is not used.
         validate_every: Episodes between two looks at the validation tasks; the best of these is kept.
         width: Of the predictor.
@@ -102,22 +109,28 @@ def meta_train(
         tasks: To learn from, all with encodings and scores of the same columns.
         recipe: How.
         validation: Tasks by which the episode is chosen; without any the last one's weights are kept.
-        say: Told now and then: episode, mean squared error in units of the spread within a task, mean correlation on the validation tasks.
+        say: Told before the first episode and now and then: episode, mean squared error in units of the spread within a task (NaN before
+            the first), mean correlation on the validation tasks.
 
     Raises:
         DataError: If there is no task, or the error is not finite.
     """
     if not tasks:
         raise DataError("meta-training needs at least one task to learn from; got none.")
-    first = tasks[0].students
+    first, learners = tasks[0].students, sum(len(task.students) for task in tasks)
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model = Predictor(first.encodings.shape[1], first.signatures.shape[1], first.scores.shape[1], recipe.width)
+        model = Predictor(first.encodings.shape[1], first.signatures.shape[1], first.scores.shape[1], recipe.width, learners)
     model = model.to(first.encodings.dtype)
-    model.standardise([task.students.scores for task in tasks], [task.accuracies for task in tasks])
+    others = model.begin([task.students for task in tasks], [task.accuracies for task in tasks])
     weights = {name: weight.detach().clone().requires_grad_() for name, weight in model.named_parameters()}
-    rates = {name: torch.full_like(weight, recipe.inner_rate).requires_grad_() for name, weight in weights.items()}
-    optimiser = torch.optim.Adam([*weights.values(), *(rates.values() if recipe.adapt else ())], lr=recipe.learning_rate)
+    rates = {name: torch.full_like(weight, recipe.inner_rate) for name, weight in weights.items()}
+    for name in REGRESSION:  # sums of many terms, which one step would move all at once
+        rates[name] = torch.full_like(weights[name], recipe.inner_rate / max(1, weights[name].numel()))
+    rates["last.bias"] = torch.full_like(weights["last.bias"], WHOLE)
+    rates = {name: rate.requires_grad_() for name, rate in rates.items()}
+    network = [weight for name, weight in weights.items() if name not in REGRESSION]
+    optimiser = torch.optim.Adam([*network, *(rates.values() if recipe.adapt else ())], lr=recipe.learning_rate)
     draws = torch.Generator().manual_seed(recipe.seed)
 
     def learned(episode: int) -> Learned:
@@ -125,25 +138,30 @@ def meta_train(
         steps = {name: rate.detach().clone() for name, rate in rates.items()} if recipe.adapt else None
         return Learned(model, kept, steps, episode, math.nan)
 
-    best: Learned | None = None
+    def judged(episode: int, missed: float) -> Learned:
+        now = learned(episode)
+        now = replace(now, validation=float(np.mean([correlation(now, task) for task in validation])))
+        say(episode, missed, now.validation)
+        return now
+
+    best = judged(0, math.nan) if validation else None
     for episode in range(1, recipe.episodes + 1):
         errors = []
-        for task in tasks:
+        for task, regression in zip(tasks, others, strict=True):
             rows = torch.randperm(len(task.students), generator=draws)[: recipe.queries]
-            at = adapted(model, weights, rates, task.support) if recipe.adapt else weights
-            errors.append(error(model, predicted(model, at, task.students[rows], task.support), task.accuracies[rows]))
+            at: Weights = {**weights, **regression}
+            at = adapted(model, at, rates, task.support) if recipe.adapt else at
+            found = predicted(model, at, task.students[rows], task.support)
+            errors.append(error(model, found, task.accuracies[rows], LEVEL))
         total = torch.stack(errors).mean()
         if not bool(torch.isfinite(total)):
             raise DataError(f"the error of meta-training must be finite; in episode {episode} it is not. Lower the rates.")
         optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        if validation and (episode % recipe.validate_every == 0 or episode == recipe.episodes):
-            now = learned(episode)
-            now = replace(now, validation=float(np.mean([correlation(now, task) for task in validation])))
-            say(episode, float(total.detach()), now.validation)
-            if best is None or now.validation > best.validation:
-                best = now
+        if best is not None and (episode % recipe.validate_every == 0 or episode == recipe.episodes):
+            now = judged(episode, float(total.detach()))
+            best = now if now.validation > best.validation else best
     return best or learned(recipe.episodes)
 
 

@@ -19,7 +19,7 @@ from mfsearch.errors import DataError
 from mfsearch.metaprediction.learning import Learned
 from mfsearch.metaprediction.predictor import Predictor
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _KEY: Final = "mfsearch.metaprediction"
 
 
@@ -33,6 +33,7 @@ class About:
         channels: Channels of the signatures.
         scores: Names of the scores that it is told, in order.
         width: Of its layers.
+        anchors: Students that its regression compares with.
         card: Model card, as JSON: data, tasks, recipe, correlations, limits.
     """
 
@@ -41,12 +42,13 @@ class About:
     channels: int
     scores: tuple[str, ...] = ()
     width: int = 64
+    anchors: int = 0
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def model(self) -> Predictor:
         """The network that these figures describe; its weights are not drawn, they come from the file."""
         with torch.random.fork_rng():
-            return Predictor(self.encoded, self.channels, len(self.scores), self.width)
+            return Predictor(self.encoded, self.channels, len(self.scores), self.width, self.anchors)
 
 
 def write_predictor(path: Path, learned: Learned, about: About) -> None:

@@ -100,7 +100,8 @@ def meta_training(
     first = parts["learn"][0].students
     space = config.base.space
     assert space is not None  # checked with the config
-    about = About(space.use, first.encodings.shape[1], channels, config.scores, config.learning.width, _card(config, verdict))
+    width, anchors = config.learning.width, len(found.model.anchors)
+    about = About(space.use, first.encodings.shape[1], channels, config.scores, width, anchors, _card(config, verdict))
     write_predictor(out / PREDICTOR, found, about)
     return out / PREDICTOR, verdict
 
@@ -184,6 +185,8 @@ def _unit(x: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _progress(episode: int, missed: float, reached: float) -> str:
+    if not episode:
+        return f"The regression alone: correlation on the validation tasks {reached:.3f}."
     return (
         f"Episode {episode}: error {missed:.3f} (1: the spread within a task), correlation on the validation tasks {reached:.3f}."
     )

@@ -69,7 +69,7 @@ def test_the_best_episode_on_the_validation_tasks_is_kept():
     told = []
     recipe = replace(RECIPE, episodes=70, validate_every=20)
     found = meta_train([task(0), task(1)], recipe, [task(100)], lambda *said: told.append(said))
-    assert [episode for episode, _, _ in told] == [20, 40, 60, 70]
+    assert [episode for episode, _, _ in told] == [0, 20, 40, 60, 70]
     assert found.validation == max(reached for _, _, reached in told)
     assert found.episode == next(episode for episode, _, reached in told if reached == found.validation)
     assert correlation(found, task(100)) == pytest.approx(found.validation)

@@ -2,12 +2,15 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
+from sklearn.kernel_ridge import KernelRidge
 from torch.nn import functional as F
 
 from mfsearch.errors import DataError
-from mfsearch.metaprediction.predictor import Predictor, Students, Support, adapted, error, predicted
+from mfsearch.metaprediction.predictor import NEAR, RIDGE, Predictor, Students, Support, adapted, error, predicted
 
 
 def some(n, seed=0, scores=2):
@@ -22,7 +25,11 @@ def some(n, seed=0, scores=2):
 @pytest.fixture
 def model():
     torch.manual_seed(3)
-    return Predictor(3, 2, 2, width=3).double()
+    model = Predictor(3, 2, 2, width=3, anchors=2).double()
+    model.anchors = torch.randn(2, 5, dtype=torch.float64)
+    model.linear.data.normal_()
+    model.near.data.normal_()
+    return model
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ def weights_of(model):
     return {name: weight.detach().clone() for name, weight in model.named_parameters()}
 
 
-def gradient_by_hand(w, told, accuracy):
+def gradient_by_hand(w, told, accuracy, anchors):
     """Of the squared error at one architecture that is its own teacher, layer by layer from the last to the first."""
 
     def convolved(x, weight, bias):
@@ -56,10 +63,13 @@ def gradient_by_hand(w, told, accuracy):
     encoding = w["of_encoding.2.weight"] @ inner.clamp_min(0) + w["of_encoding.2.bias"]
     together = torch.cat([student[-1], teacher[-1], encoding, told.scores[0]])
     hidden = torch.tanh(w["hidden.weight"] @ together + w["hidden.bias"])
-    answer = (w["last.weight"] @ hidden + w["last.bias"])[0]
+    line = torch.cat([x, told.scores[0]])
+    nearness = torch.stack([(-(line - a)[:3].square().sum() - (line - a)[3:].square().sum() / 8).exp() for a in anchors])
+    answer = (w["last.weight"] @ hidden + w["last.bias"])[0] + w["linear"] @ line + w["near"] @ nearness
 
     found = {}
     d_answer = 2 * (answer - accuracy)
+    found["linear"], found["near"] = d_answer * line, d_answer * nearness
     found["last.weight"], found["last.bias"] = (d_answer * hidden)[None], d_answer[None]
     d_hidden = d_answer * w["last.weight"][0] * (1 - hidden**2)
     found["hidden.weight"], found["hidden.bias"] = torch.outer(d_hidden, together), d_hidden
@@ -90,7 +100,7 @@ def gradient_by_hand(w, told, accuracy):
 def test_the_step_goes_down_the_gradient_written_by_hand(model, support):
     weights = weights_of(model)
     rates = {name: 0.01 + 0.1 * torch.rand_like(weight) for name, weight in weights.items()}
-    by_hand = gradient_by_hand(weights, support.itself, support.accuracy)
+    by_hand = gradient_by_hand(weights, support.itself, support.accuracy, model.anchors)
     assert set(by_hand) == set(weights) and all(step.any() for step in by_hand.values())
     after = adapted(model, weights, rates, support)
     for name, weight in weights.items():
@@ -128,25 +138,69 @@ def test_many_at_once_are_as_one_by_one(model, support):
 def test_scores_and_accuracies_of_any_unit_come_to_the_same(support):
     def answers(scale, shift):
         torch.manual_seed(0)
-        model = Predictor(3, 2, 2, width=3).double()
+        model = Predictor(3, 2, 2, width=3, anchors=9).double()
         told = some(9, seed=4)
         told = Students(told.encodings, told.signatures, told.scores * scale)
-        truth = torch.linspace(0, 1, 9, dtype=torch.float64) * scale + shift
-        model.standardise([told.scores[:4], told.scores[4:]], [truth[:4], truth[4:]])
+        truth = torch.linspace(0, 1, 9, dtype=torch.float64) ** 2 * scale + shift
+        model.begin([told[:4], told[4:]], [truth[:4], truth[4:]])
         return (predicted(model, weights_of(model), told, support) - shift) / scale
 
     torch.testing.assert_close(answers(1.0, 0.0), answers(100.0, 7.0))
-    model = Predictor(3, 2, 2, width=3)
-    model.standardise([torch.zeros(4, 2)], [torch.full((4,), 0.7)])
+    model = Predictor(3, 2, 2, width=3, anchors=4)
+    model.begin([Students(torch.ones(4, 3), torch.zeros(4, 2, 8, 8), torch.zeros(4, 2))], [torch.full((4,), 0.7)])
     assert torch.equal(model.unit, torch.ones(2))
-    assert [float(model.level), float(model.scale)] == pytest.approx([0.7, 1.0])
+    assert torch.equal(model.centre, torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0]))
+    assert [float(model.level), float(model.scale), float(model.reach)] == pytest.approx([0.7, 1.0, 1.0])
+    assert not model.linear.any() and not model.near.any()
 
 
-def test_errors_are_in_units_of_the_spread_within_a_task(model):
+def test_errors_are_in_units_of_the_spread_within_a_task():
+    model = Predictor(3, 2, 2, width=3, anchors=4).double()
     far = [torch.tensor([0.1, 0.3], dtype=torch.float64), torch.tensor([0.7, 0.9], dtype=torch.float64)]
-    model.standardise([some(2).scores, some(2, seed=5).scores], far)
+    model.begin([some(2), some(2, seed=5)], far)
     assert [float(model.level), float(model.scale)] == pytest.approx([0.5, 0.1])
     assert float(error(model, far[0], far[0] + 0.2)) == pytest.approx(4.0)
+    assert float(error(model, far[0], far[0] + 0.2, level=0.1)) == pytest.approx(0.4)
+    apart = far[0] + torch.tensor([0.3, 0.1], dtype=torch.float64)  # .2 for both, and .1 either way
+    assert float(error(model, apart, far[0], level=0.1)) == pytest.approx(1.4)
+
+
+def test_it_begins_as_the_kernel_regression_of_what_differs_within_tasks():
+    """Against scikit-learn's, given the centred kernel; levels and spreads of the tasks do not matter."""
+    tasks = [some(20, seed=seed) for seed in range(3)]
+    truth = [(1 + n) * (t.encodings[:, 0].sin() - 0.5 * t.scores[:, 1]) + 10 * n for n, t in enumerate(tasks)]
+    model = Predictor(3, 2, 2, width=3, anchors=60).double()
+    model.begin(tasks, truth)
+    new, teacher = some(9, seed=7), Support(some(1, seed=8), torch.tensor(0.5, dtype=torch.float64))
+    found = predicted(model, weights_of(model), new, teacher).detach().numpy() / float(model.scale)
+
+    e, s = np.concatenate([t.encodings for t in tasks]), np.concatenate([t.scores for t in tasks])
+    total, centre, unit = e.var(0).sum(), s.mean(0), s.std(0)
+    e, e_new, s, s_new = (
+        e - e.mean(0),
+        new.encodings.numpy() - e.mean(0),
+        (s - centre) / unit,
+        (new.scores.numpy() - centre) / unit,
+    )
+
+    def kernel(e1, s1):
+        near = np.exp(-cdist(e1, e, "sqeuclidean") / total - cdist(s1, s, "sqeuclidean") / 8)
+        return e1 @ e.T + s1 @ s.T + NEAR * near
+
+    centred = np.kron(np.eye(3), np.eye(20) - 1 / 20)
+    y = np.concatenate([(t - t.mean()) / t.std(correction=0) for t in truth])
+    line = KernelRidge(alpha=RIDGE, kernel="precomputed").fit(centred @ kernel(e, s) @ centred, y)
+    wanted = kernel(e_new, s_new) @ centred @ line.dual_coef_
+    np.testing.assert_allclose(found - found.mean(), wanted - wanted.mean(), rtol=1e-8, atol=1e-10)
+
+
+def test_a_stray_score_counts_no_further(model, support):
+    told = some(2, seed=6)
+    scores = torch.zeros(2, 2, dtype=torch.float64)
+    scores[:, 0] = torch.tensor([4.0, 400.0])
+    told = Students(told.encodings[:1].expand(2, -1), told.signatures[:1].expand(2, -1, -1, -1), scores)
+    first, second = predicted(model, weights_of(model), told, support)
+    assert float(first) == pytest.approx(float(second))
 
 
 def test_what_does_not_belong_together_is_refused():

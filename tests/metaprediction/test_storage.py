@@ -12,12 +12,12 @@ from mfsearch.metaprediction.learning import Learned
 from mfsearch.metaprediction.predictor import Predictor, Students, Support
 from mfsearch.metaprediction.storage import About, read_predictor, write_predictor
 
-ABOUT = About("nasbench201", 5, 2, ("params", "synflow"), 8, {"tasks": 3})
+ABOUT = About("nasbench201", 5, 2, ("params", "synflow"), 8, 9, {"tasks": 3})
 
 
 def learned(rates=True, validation=0.5):
-    model = Predictor(5, 2, 2, 8)
-    model.standardise([3 * torch.rand(9, 2)], [torch.rand(9)])
+    model = Predictor(5, 2, 2, 8, 9)
+    model.begin([Students(torch.rand(9, 5), torch.zeros(9, 2, 4, 4), 3 * torch.rand(9, 2))], [torch.rand(9)])
     weights = {name: weight.detach() for name, weight in model.named_parameters()}
     return Learned(
         model, weights, {name: 0.1 * torch.rand_like(w) for name, w in weights.items()} if rates else None, 7, validation
@@ -54,11 +54,11 @@ def test_damage_is_said(tmp_path, fault):
     path = tmp_path / "some.safetensors"
     write_predictor(path, learned(), ABOUT)
     tensors = load_file(path)
-    header = {"format": 2 if fault == "format" else 1, "about": vars(ABOUT), "episode": 1, "validation": None}
+    header = {"format": 1 if fault == "format" else 2, "about": vars(ABOUT), "episode": 1, "validation": None}
     if fault == "missing":
         del tensors["rates.last.bias"]
     if fault == "shape":
         tensors["weights.last.bias"] = torch.zeros(2)
     save_file(tensors, path, {"mfsearch.metaprediction": json.dumps(header)})
-    with pytest.raises(DataError, match="must have format 1; got 2" if fault == "format" else "missing or of other shapes"):
+    with pytest.raises(DataError, match="must have format 2; got 1" if fault == "format" else "missing or of other shapes"):
         read_predictor(path)
