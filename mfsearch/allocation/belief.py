@@ -62,6 +62,7 @@ class Belief:
         state: What is known; it must hold at least one usable observation.
         kept: What earlier decisions left in this process; it belongs to one space.
         fit: False takes the remembered hyper-parameters where there are any.
+        literal: Whether what a rung says that measures another quantity is believed to the last digit, as in what is published.
 
     Attributes:
         model: The posterior; pending evaluations count as if they had come out as expected.
@@ -70,7 +71,7 @@ class Belief:
         scale: Between figures and standardised units.
     """
 
-    def __init__(self, state: State, kept: Kept | None = None, fit: bool = True) -> None:
+    def __init__(self, state: State, kept: Kept | None = None, fit: bool = True, literal: bool = False) -> None:
         self._state = state
         self._features = Features(state, kept)
         self._outlook: CokrigingModel | None = None
@@ -107,7 +108,7 @@ class Belief:
         due = fit and fitted_at != len(evaluated) and (len(evaluated) <= _ALWAYS or len(evaluated) >= _GROWTH * fitted_at)
         refit = start is None or due or not usable(start, blocks, len(levels))  # what counts as a size may have changed since
         self.model = fit_cokriging(
-            data, blocks, len(levels), start, shared=shared, saturating=saturating, noisy=noisy, refit=refit
+            data, blocks, len(levels), start, shared=shared, saturating=saturating, noisy=noisy, literal=literal, refit=refit
         )
         self.memory: dict[str, Json] = {
             "hyperparameters": dict(self.model.hyperparameters),

@@ -88,9 +88,9 @@ class AbstractSchedule(AbstractPolicy):
         return found
 
     def believe(self, state: State, low: Runs, high: Runs) -> tuple[State, Belief]:
-        """The state seen through the two rungs, and the co-kriging posterior in it."""
+        """The state seen through the two rungs, and the co-kriging posterior in it, which takes the low rung at its word."""
         view = through(state, (low.rung, high.rung))
-        return view, Belief(view, self._kept)
+        return view, Belief(view, self._kept, literal=True)
 
 
 def memory(sizes: tuple[int, int], belief: Belief | None = None) -> dict[str, Json]:

@@ -36,6 +36,7 @@ def fit_cokriging(
     shared: Sequence[bool] | None = None,
     saturating: bool = False,
     noisy: bool = False,
+    literal: bool = False,
     refit: bool = True,
     evaluations: int = 40,
 ) -> CokrigingModel:
@@ -54,6 +55,7 @@ def fit_cokriging(
             more than it does there. rho then begins below 1, and the growth with size above 0.
         noisy: Whether values at the target differ by seed nearly as much as those of good architectures do, as where a network is
             really trained: the noise then begins at .06 of the variance instead of .02.
+        literal: Whether figures of another kind are believed to the last digit all the same, as in co-kriging of simulations.
         refit: False takes `start` as it is (the prior without `start`) and only conditions on the data.
         evaluations: Most evaluations of the marginal likelihood.
 
@@ -70,7 +72,7 @@ def fit_cokriging(
         if not _fits(start, parameters):
             raise DataError("hyper-parameters taken as they are must be of the same inputs and levels; these are not. Fit again.")
         return CokrigingModel(_taken(start, parameters), data)
-    prior = Prior(parameters, blocks, shared or (True,) * levels, saturating, noisy)
+    prior = Prior(parameters, blocks, shared or (True,) * levels, saturating, noisy, literal)
     given = None if start is None else prior.read(start)
     origin = np.zeros(prior.size)
     if not refit or not len(data):
@@ -169,6 +171,7 @@ class Prior:
         shared: Sequence[bool],
         saturating: bool = False,
         noisy: bool = False,
+        literal: bool = False,
     ) -> None:
         self._of = parameters
         self.parameters = list(parameters.parameters())
@@ -195,7 +198,7 @@ class Prior:
         same = [bool(shared[level] and shared[level - 1]) for level in range(1, levels)]
         near = (0.5 ** (1 / steps), 0.4) if saturating else (1.0, 0.4)
         rho = torch.tensor([near if alike else (0.7 ** (1 / steps), 0.5) for alike in same], dtype=torch.float64).reshape(-1, 2)
-        own = [(0.05, 1.0) if alike else OWN for alike in shared[:-1]]
+        own = [(0.05, 1.0) if alike or literal else OWN for alike in shared[:-1]]
         noise = torch.tensor([*own, (0.06 if noisy else 0.02, 1.0)], dtype=torch.float64)
         table: dict[str, tuple[Tensor | float, Tensor | float]] = {
             "kernel.log_score_variance": (rising(*score), doubt),

@@ -236,6 +236,9 @@ def test_what_a_figure_of_another_kind_says_of_one_architecture_is_hardly_passed
         expected[shared] = float(mean[2] - np.delete(mean.numpy(), 2).mean())
     assert expected[True] > 1.0
     assert 0.0 < expected[False] < 0.35 * expected[True]
+    literal = fit_cokriging(data, PLANE, 2, shared=(False, True), literal=True)
+    mean, _ = literal.mean_variance(torch.from_numpy(np.c_[x, np.ones(8)]))
+    assert float(mean[2] - np.delete(mean.numpy(), 2).mean()) > 0.5 * expected[True]
 
 
 @pytest.mark.parametrize("saturating", [False, True])
