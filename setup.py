@@ -23,7 +23,7 @@ setup(
     packages=[*find_packages(include=["mfsearch", "mfsearch.*"]), "mfsearch.configs"],
     package_dir={"mfsearch.configs": "configs"},
     package_data={
-        "mfsearch": ["py.typed", "problems/kd_table.parquet", "report/html/page.*"],
+        "mfsearch": ["py.typed", "fidelities/dass.safetensors", "problems/kd_table.parquet", "report/html/page.*"],
         "mfsearch.configs": ["*.yaml", "meta/*.yaml"],
     },
     include_package_data=False,

@@ -61,7 +61,7 @@ def test_the_wheel_holds_the_package_its_presets_and_nothing_else(wheel: Path):
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "mfsearch").rglob("*.py*") if path.suffix in (".py", ".pyi")}
     presets = {f"mfsearch/configs/{path.relative_to(ROOT / 'configs')}" for path in (ROOT / "configs").rglob("*.yaml")}
     page = {f"mfsearch/report/html/page.{kind}" for kind in ("css", "html", "js")}
-    data = {"mfsearch/py.typed", "mfsearch/problems/kd_table.parquet", *page}
+    data = {"mfsearch/py.typed", "mfsearch/fidelities/dass.safetensors", "mfsearch/problems/kd_table.parquet", *page}
     assert presets and code and files >= code | presets | data
     info = f"mfsearch-{mfsearch.__version__}.dist-info/"
     assert {name for name in files - code - presets if not name.startswith(info)} == data

@@ -25,7 +25,8 @@ from mfsearch.config import DEFAULT_PRESET, load_config
 @click.option(
     "--proxies", metavar="A,B,...", help="These zero-cost proxies in place of the problem's own scores; 'all' for all of them."
 )
-@click.option("--dass", "predictor", metavar="FILE", help="Accuracies that a predictor of 'mfsearch meta-train' expects, too.")
+@click.option("--dass", is_flag=True, help="The accuracies that the predictor that ships expects, too.")
+@click.option("--predictor", metavar="FILE", help="The same of a predictor of 'mfsearch meta-train'.")
 @click.option("--random", "count", type=click.IntRange(min=1), help="So many random architectures, besides those that are named.")
 @click.option("--from", "file", type=click.File("r"), help="Architectures of a file, one a line; - reads standard input.")
 @click.option(
@@ -37,6 +38,7 @@ def score(
     architectures: tuple[str, ...],
     source: str,
     proxies: str | None,
+    dass: bool,
     predictor: str | None,
     count: int | None,
     file: TextIO | None,
@@ -57,7 +59,7 @@ def score(
     if proxies:
         names = list(PROXIES) if proxies == "all" else [name.strip() for name in proxies.split(",")]
         problem = with_proxies(problem, names, home())
-    if predictor:
+    if dass or predictor:
         problem = with_dass(problem, predictor, home())
     texts = [*architectures, *(line.strip() for line in file or () if line.strip())]
     texts += drawn(problem, count, config.seed) if count else []

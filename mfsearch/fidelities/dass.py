@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractResource, AbstractScore, Context
@@ -17,6 +17,8 @@ from mfsearch.metaprediction.storage import About, read_predictor
 from mfsearch.records import Architecture, Scores
 
 COLUMN = "dass"
+SHIPPED: Final = Path(__file__).with_name("dass.safetensors")
+"""A predictor for small NAS-Bench-201 cells, learned from parts of CIFAR-10; `docs/metaprediction.md` is its model card."""
 
 
 class DaSS(AbstractScore):
@@ -27,7 +29,7 @@ class DaSS(AbstractScore):
     Args:
         name: Name of the rung.
         live: The task; its teacher is made before the first prediction.
-        predictor: A file that `mfsearch meta-train` wrote.
+        predictor: A file that `mfsearch meta-train` wrote; None: the one that ships.
         expected_seconds: Device seconds that one architecture is expected to take.
         teacher_seconds: Those of making the teacher.
         role: `input`, an input of the surrogate like any score, or `level`, the lowest level of the co-kriging.
@@ -41,7 +43,7 @@ class DaSS(AbstractScore):
         self,
         name: str,
         live: LiveTask,
-        predictor: str,
+        predictor: str | None = None,
         expected_seconds: float = 0.01,
         teacher_seconds: float = 0.0,
         role: Literal["input", "level"] = "input",
@@ -53,7 +55,7 @@ class DaSS(AbstractScore):
         self.signal = COLUMN
         self.role = role
         self.expected_seconds, self.teacher_seconds = expected_seconds, teacher_seconds
-        self._path = Path(predictor).expanduser()
+        self._path = SHIPPED if predictor is None else Path(predictor).expanduser()
         if self._about.space != live.space.name:
             raise ConfigError(
                 f"the predictor of rung {name!r} must be one for the space {live.space.name!r}; {self._path} is for {self._about.space!r}. "

@@ -123,7 +123,7 @@ class Predictor(nn.Module):
     def begin(self, students: Sequence[Students], accuracies: Sequence[Tensor]) -> list[dict[str, Tensor]]:
         """Take units from some tasks, and what differs within each of them as the regression; the network adds nothing yet.
 
-        Such a start ranks the students of other tasks at least as well as scores can; from random weights that has to be learned first.
+        Such a start ranks the students of other tasks of the kind; from random weights that has to be learned first.
 
         Args:
             students: Of each task; as many in all as there are anchors.
@@ -151,12 +151,13 @@ class Predictor(nn.Module):
     def _regression(self, sizes: Sequence[int], accuracies: Sequence[Tensor], left_out: int | None) -> dict[str, Tensor]:
         """`linear` and `near`, fitted to the tasks that the anchors are of, but one."""
         kept = torch.cat([torch.full((n,), task != left_out) for task, n in enumerate(sizes)])
-        within = _Within([n for task, n in enumerate(sizes) if task != left_out])
+        others = [n for task, n in enumerate(sizes) if task != left_out]
         anchors = self.anchors[kept]
         covariance = (anchors @ anchors.T + NEAR * self._nearness(anchors)[:, kept]).double()
         y = torch.cat([(a - a.mean()) / _spread(a) for task, a in enumerate(accuracies) if task != left_out]).double()
         noise = RIDGE * torch.eye(len(y), dtype=torch.float64, device=y.device)
-        found = within(torch.linalg.solve(within(within(covariance).T) + noise, y)).to(anchors.dtype)
+        centred = _within(_within(covariance, others).T, others)
+        found = _within(torch.linalg.solve(centred + noise, y), others).to(anchors.dtype)
         near = torch.zeros_like(self.near)
         near[kept] = NEAR * found
         return {"linear": anchors.T @ found, "near": near}
@@ -190,14 +191,9 @@ class Predictor(nn.Module):
         return torch.exp(-apart - _squared(standard[:, d:], self.anchors[:, d:]) / (4 * max(1, p)))
 
 
-class _Within:
-    """Rows (of a matrix, or entries of a vector) less their mean over the task."""
-
-    def __init__(self, sizes: Sequence[int]) -> None:
-        self._sizes = list(sizes)
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        return torch.cat([part - part.mean(0) for part in torch.split(rows, self._sizes)])
+def _within(rows: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Rows (of a matrix, or entries of a vector) less their mean over the task; tasks have these sizes."""
+    return torch.cat([part - part.mean(0) for part in torch.split(rows, list(sizes))])
 
 
 class _Functional(nn.Module):

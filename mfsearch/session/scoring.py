@@ -32,8 +32,8 @@ def with_proxies(problem: Problem, proxies: Sequence[str], home: Path) -> Proble
     return replace(problem, ladder=FidelityLadder([rung, *problem.ladder.evaluations]))
 
 
-def with_dass(problem: Problem, predictor: str, home: Path) -> Problem:
-    """The problem with a predictor's figure beside its scores.
+def with_dass(problem: Problem, predictor: str | None, home: Path) -> Problem:
+    """The problem with a predictor's figure beside its scores; None: that of the one that ships.
 
     Raises:
         ConfigError: If it trains no networks, or the predictor is one for another space.

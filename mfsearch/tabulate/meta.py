@@ -18,7 +18,7 @@ from mfsearch.errors import DataError
 from mfsearch.fidelities.base import Context
 from mfsearch.fidelities.distillation import Distillation
 from mfsearch.fidelities.told import Told
-from mfsearch.metaprediction.learning import Learned, MetaTask, correlation, meta_train, rank_correlation
+from mfsearch.metaprediction.learning import Learned, MetaRecipe, MetaTask, correlation, meta_train, rank_correlation
 from mfsearch.metaprediction.signature import noise
 from mfsearch.metaprediction.storage import About, write_predictor
 from mfsearch.networks.base import AbstractFeatureNetwork
@@ -79,6 +79,25 @@ def meta_training(
         DataError: If the ladder does not end in a distillation, or learning fails.
         InterruptedSearchError: On Ctrl-C or SIGTERM; what is labelled is kept.
     """
+    lectures, channels = given(config, home, out, jobs, allow_code, say)
+    found = learn(lectures, config.learning, say)
+    verdict = Verdict((), {})
+    if any(one.lesson.group == "test" for one in lectures):
+        without = learn(lectures, replace(config.learning, adapt=False))
+        verdict = compare(found, without, lectures)
+    first = lectures[0].task.students
+    space = config.base.space
+    assert space is not None  # checked with the config
+    width, anchors = config.learning.width, len(found.model.anchors)
+    about = About(space.use, first.encodings.shape[1], channels, config.scores, width, anchors, _card(config, verdict))
+    write_predictor(out / PREDICTOR, found, about)
+    return out / PREDICTOR, verdict
+
+
+def given(
+    config: MetaConfig, home: Path, out: Path, jobs: int, allow_code: bool, say: Callable[[str], None]
+) -> tuple[list[Lecture], int]:
+    """All tasks with their students labelled, what is missing measured, and the channels of the widest last map. As `meta_training`."""
     planned = lessons(config)
     settings = [Setting(lesson.config, home, None, allow_code) for lesson in planned]
     Told(_target(settings[0]).live, 0, config.scores)  # what it would refuse, it refuses before anything is trained
@@ -87,23 +106,14 @@ def meta_training(
         say(f"Task {number} of {len(planned)}, {lesson.name}.")
         measured.append((setting, build_table(Order(setting, out / "tasks" / lesson.name, config.students, 0, jobs), say)))
     channels = max(_channels(setting, table) for setting, table in measured)
-    lectures = [
-        _lecture(lesson, setting, table, channels, config.scores)
-        for lesson, (setting, table) in zip(planned, measured, strict=True)
-    ]
-    parts = {group: [one.task for one in lectures if one.lesson.group == group] for group in ("learn", "validate", "test")}
-    found = meta_train(parts["learn"], config.learning, parts["validate"], lambda *seen: say(_progress(*seen)))
-    verdict = Verdict((), {})
-    if parts["test"]:
-        without = meta_train(parts["learn"], replace(config.learning, adapt=False), parts["validate"])
-        verdict = compare(found, without, lectures)
-    first = parts["learn"][0].students
-    space = config.base.space
-    assert space is not None  # checked with the config
-    width, anchors = config.learning.width, len(found.model.anchors)
-    about = About(space.use, first.encodings.shape[1], channels, config.scores, width, anchors, _card(config, verdict))
-    write_predictor(out / PREDICTOR, found, about)
-    return out / PREDICTOR, verdict
+    parts = zip(planned, measured, strict=True)
+    return [lecture(lesson, setting, table, channels, config.scores) for lesson, (setting, table) in parts], channels
+
+
+def learn(lectures: Sequence[Lecture], recipe: MetaRecipe, say: Callable[[str], None] = lambda text: None) -> Learned:
+    """A predictor of the tasks to learn from, its episode chosen on those to validate by."""
+    parts = {group: [one.task for one in lectures if one.lesson.group == group] for group in ("learn", "validate")}
+    return meta_train(parts["learn"], recipe, parts["validate"], lambda *seen: say(_progress(*seen)))
 
 
 def compare(found: Learned, without: Learned, lectures: Sequence[Lecture]) -> Verdict:
@@ -130,7 +140,16 @@ def compare(found: Learned, without: Learned, lectures: Sequence[Lecture]) -> Ve
     return Verdict(tuple(one.lesson.name for one in tested), of)
 
 
-def _lecture(lesson: Lesson, setting: Setting, table: Measured, channels: int, scores: Sequence[str]) -> Lecture:
+def lecture(lesson: Lesson, setting: Setting, table: Measured, channels: int, scores: Sequence[str]) -> Lecture:
+    """A task whose students are measured.
+
+    Args:
+        lesson: The task.
+        setting: How its students were measured.
+        table: What they reached.
+        channels: Channels that signatures are filled up to.
+        scores: What the predictor is told.
+    """
     target = table.about.rungs[-1]
     labels = {key: fmean(found) / 100 for key, found in table.figures(target.name, table.about.objective.signal).items()}
     problem = load(setting)

@@ -48,11 +48,11 @@ def test_what_a_predictor_expects(call, tmp_path):
     weights = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
     weights["last.bias"] += 0.625
     write_predictor(tmp_path / "some.safetensors", Learned(model, weights, None, 1, 0.5), about)
-    done = call("score", CELL, "--proxies", "params", "--dass", "some.safetensors", *SMALL, "--json")
+    done = call("score", CELL, "--proxies", "params", "--predictor", "some.safetensors", *SMALL, "--json")
     assert done.exit_code == 0, done.output
     (row,) = json.loads(done.stdout)
     assert list(row) == ["architecture", "params", "dass"] and row["dass"] == 62.5
-    wrong = call("score", CELL, "--dass", "nowhere", *SMALL)
+    wrong = call("score", CELL, "--predictor", "nowhere", *SMALL)
     assert wrong.exit_code != 0 and "must be a file that 'mfsearch meta-train' wrote" in wrong.output
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import Context
-from mfsearch.fidelities.dass import DaSS
+from mfsearch.fidelities.dass import SHIPPED, DaSS
 from mfsearch.fidelities.live import LiveTask
 from mfsearch.fidelities.told import Told
 from mfsearch.fidelities.zero_cost import ZeroCost
 from mfsearch.metaprediction.learning import Learned
 from mfsearch.metaprediction.storage import About, read_predictor, write_predictor
 from mfsearch.problems.digits import digits
+from mfsearch.problems.kd_table import TABLE
 from mfsearch.spaces.nasbench201 import NASBench201Space
+from mfsearch.tables.measured import read_measured
 
 SPACE = NASBench201Space()
 ABOUT = About("nasbench201", SPACE.layout.width, 64, ("params",), 8)
@@ -66,3 +70,20 @@ def test_a_predictor_of_another_space_is_refused(live: LiveTask, tmp_path: Path)
     assert DaSS("dass", live, str(write(tmp_path / "own.safetensors")), role="level").role == "level"
     with pytest.raises(DataError, match="must be a file that 'mfsearch meta-train' wrote"):
         DaSS("dass", live, str(tmp_path / "nowhere"))
+
+
+def test_the_one_that_ships_ranks_cells_by_what_they_reach_on_another_data_set(live: LiveTask, tmp_path: Path) -> None:
+    """Against what 60 random cells really reached when they were distilled on digits; nothing of digits was learned from."""
+    context = Context(0, math.inf, tmp_path)
+    rung = DaSS("dass", live)
+    for resource in rung.resources:
+        resource.prepare(context)
+    reached = read_measured(TABLE).figures("kd50", "val_accuracy")
+    keys = [str(key) for key in np.random.default_rng(0).choice(list(reached)[:1000], 60, replace=False)]
+    found = [row[0] for row in rung.score([SPACE.parse(key) for key in keys], context).values]
+    figures = np.array(found, dtype=np.float64)
+    assert np.isfinite(figures).all()
+    assert spearmanr(figures, np.array([fmean(reached[key]) for key in keys])).statistic > 0.6
+    card = read_predictor(SHIPPED)[1].card
+    assert {"config", "tested on", "spearman"} <= set(card)
+    assert "/" not in str(card["config"]["base"]["task"])  # no path of the machine that made it
