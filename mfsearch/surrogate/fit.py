@@ -19,10 +19,7 @@ from mfsearch.surrogate.kernel import CokrigingKernel
 
 BOUND = 6.0  # prior standard deviations that a hyper-parameter may go either way
 ABOVE = ("kernel.rho", "kernel.fade", "kernel.log_outlook_lengthscale", "mean.growth")  # one entry a level but the lowest
-OWN = (
-    2.0,
-    0.5,
-)  # noise of a figure of another kind than the target's, and the standard deviation of its logarithm, before any data
+OWN = (2.0, 0.5)  # noise where a figure is of another kind than the target's, and the SD of its logarithm, before any data
 COARSE = 150  # observations that a cold start begins with
 INVALID = 1e10  # objective where the covariance has no Cholesky factor
 

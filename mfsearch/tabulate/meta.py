@@ -97,7 +97,24 @@ def meta_training(
 def given(
     config: MetaConfig, home: Path, out: Path, jobs: int, allow_code: bool, say: Callable[[str], None]
 ) -> tuple[list[Lecture], int]:
-    """All tasks with their students labelled, what is missing measured, and the channels of the widest last map. As `meta_training`."""
+    """All tasks with their students labelled; what is missing is measured.
+
+    Args:
+        config: What is learned from.
+        home: Folder of teachers and data.
+        out: Folder of the tasks' tables; what is there already is gone on with.
+        jobs: Processes that train students.
+        allow_code: Whether code named in the config may run.
+        say: Told what is done.
+
+    Returns:
+        The tasks, and the channels of the widest last map, which all signatures are filled up to.
+
+    Raises:
+        ConfigError: If the tasks cannot be built.
+        DataError: If the ladder does not end in a distillation.
+        InterruptedSearchError: On Ctrl-C or SIGTERM; what is labelled is kept.
+    """
     planned = lessons(config)
     settings = [Setting(lesson.config, home, None, allow_code) for lesson in planned]
     Told(_target(settings[0]).live, 0, config.scores)  # what it would refuse, it refuses before anything is trained
@@ -111,7 +128,16 @@ def given(
 
 
 def learn(lectures: Sequence[Lecture], recipe: MetaRecipe, say: Callable[[str], None] = lambda text: None) -> Learned:
-    """A predictor of the tasks to learn from, its episode chosen on those to validate by."""
+    """A predictor of the tasks to learn from, its episode chosen on those to validate by; the tasks to judge by are not looked at.
+
+    Args:
+        lectures: Tasks of any group.
+        recipe: How.
+        say: Told now and then how far it is.
+
+    Raises:
+        DataError: If there is no task to learn from, or the error is not finite.
+    """
     parts = {group: [one.task for one in lectures if one.lesson.group == group] for group in ("learn", "validate")}
     return meta_train(parts["learn"], recipe, parts["validate"], lambda *seen: say(_progress(*seen)))
 
@@ -149,6 +175,9 @@ def lecture(lesson: Lesson, setting: Setting, table: Measured, channels: int, sc
         table: What they reached.
         channels: Channels that signatures are filled up to.
         scores: What the predictor is told.
+
+    Raises:
+        DataError: If the ladder does not end in a distillation with a teacher, the teacher was not made, or a network has more channels.
     """
     target = table.about.rungs[-1]
     labels = {key: fmean(found) / 100 for key, found in table.figures(target.name, table.about.objective.signal).items()}

@@ -52,6 +52,10 @@ def test_what_a_predictor_expects(call, tmp_path):
     assert done.exit_code == 0, done.output
     (row,) = json.loads(done.stdout)
     assert list(row) == ["architecture", "params", "dass"] and row["dass"] == 62.5
+    shipped = call("score", CELL, "--proxies", "params", "--dass", *SMALL, "--json")
+    assert shipped.exit_code == 0, shipped.output
+    (other,) = json.loads(shipped.stdout)
+    assert list(other) == ["architecture", "params", "dass"] and 0 < other["dass"] < 100 and other["dass"] != 62.5
     wrong = call("score", CELL, "--predictor", "nowhere", *SMALL)
     assert wrong.exit_code != 0 and "must be a file that 'mfsearch meta-train' wrote" in wrong.output
 

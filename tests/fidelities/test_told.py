@@ -66,6 +66,15 @@ def test_scores_are_logarithms_of_ratios(live: LiveTask, tmp_path: Path) -> None
     assert own[1][1] is None and students.scores[1, 1] == MISSING
 
 
+def test_signatures_do_not_show_that_the_network_was_scored(live: LiveTask, tmp_path: Path) -> None:
+    """A forward pass in train mode moves the statistics that batch norms would use for the noise, where the teacher has none."""
+    assert live.teacher_recipe.operations[3] == "skip_connect"  # the edge 3<-0
+    some = [SPACE.parse("|none~0|+|none~0|none~1|+|nor_conv_3x3~0|nor_conv_3x3~1|none~2|")]
+    plain, scored = (Told(live, 32, scores).students(some, context(tmp_path)) for scores in ((), ("jacov", "synflow")))
+    assert plain.signatures.any()
+    torch.testing.assert_close(plain.signatures, scored.signatures)
+
+
 def test_neither_order_nor_part_of_the_space_matters(live: LiveTask, tmp_path: Path) -> None:
     some = list({a.key: a for a in SPACE.sample(4, np.random.default_rng(0))}.values())
     part = replace(live, space=SubsetSpace(SPACE, [a.key for a in some]))
