@@ -26,7 +26,7 @@ from torch import Tensor
 
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.allocation.candidates import around
-from mfsearch.allocation.features import Features, scored_by_all
+from mfsearch.allocation.features import Features, scored
 from mfsearch.allocation.history import Runs, queries
 from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.options import at_least
@@ -82,11 +82,7 @@ class BoTorchMES(AbstractPolicy):
         for rung, size in ((runs[0], self.low), (runs[-1], self.high)):
             missing = min(n, size - len(rung.values) - len(rung.running))
             if missing > 0:
-                drawn = (
-                    [a for a in scored_by_all(state).values() if rung.open(a)]
-                    if state.ladder.scores
-                    else rung.fresh(missing, rng)
-                )
+                drawn = [a for a in scored(state).values() if rung.open(a)] if state.ladder.scores else rung.fresh(missing, rng)
                 if drawn:
                     return Proposal(queries(drawn[:missing], rung.rung, "at random: the model needs a beginning"), state.memory)
         if sum(len(rung.values) for rung in runs) < 2:
@@ -138,7 +134,7 @@ class BoTorchMES(AbstractPolicy):
 
     def _candidates(self, state: State, runs: Sequence[Runs], rng: np.random.Generator) -> list[Architecture]:
         if state.ladder.scores:
-            return list(scored_by_all(state).values())
+            return list(scored(state).values())
         everything = state.space.enumerate()
         if everything is not None and len(everything) <= self.pool:
             return everything

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
-from mfsearch.allocation.features import scored_by_all
+from mfsearch.allocation.features import scored
 from mfsearch.records import Architecture
 from mfsearch.spaces.base import AbstractSearchSpace
 
@@ -25,7 +25,7 @@ def pool(state: State, belief: Belief, rng: np.random.Generator) -> list[Archite
     around the best known and the best predicted.
     """
     if state.ladder.scores:
-        return list(scored_by_all(state).values())
+        return list(scored(state).values())
     everything = state.space.enumerate()
     if everything is not None and len(everything) <= _LISTED:
         return everything

@@ -21,9 +21,10 @@ from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
-from mfsearch.allocation.features import REFERENCE, first_scored, scored_by_all
+from mfsearch.allocation.features import REFERENCE, Features, first_scored, scored
 from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.reasons import contest, explained
+from mfsearch.allocation.worth import worth_paying
 from mfsearch.errors import ConfigError
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
@@ -154,7 +155,7 @@ class CostAware(AbstractPolicy):
 
     def _at_random(self, state: State, n: int, rng: np.random.Generator) -> list[EvaluationQuery]:
         rung = state.ladder.evaluations[0].name
-        known = list(scored_by_all(state).values()) if state.ladder.scores else state.space.sample(8 * n, rng)
+        known = list(scored(state).values()) if state.ladder.scores else state.space.sample(8 * n, rng)
         new = [a for a in {a.key: a for a in known}.values() if (a.key, rung) not in state.excluded and state.affordable(a, rung)]
         return [EvaluationQuery(a, rung, why={"reason": "at random: the surrogate needs a beginning"}) for a in new[:n]]
 
@@ -173,10 +174,11 @@ class CostAware(AbstractPolicy):
             for neighbour in state.space.neighbours(members[place]):
                 if neighbour.key not in known and len(new) < self.grow_by:
                     new[neighbour.key] = neighbour
-        price = sum(rung.expected_cost(a) for a in new.values() for rung in state.ladder.scores)
+        rungs = worth_paying(state, Features(state, self._kept))
+        price = sum(rung.expected_cost(a) for a in new.values() for rung in rungs)
         if not new or price > 0.1 * state.free or price > self.grow_share * sum(o.seconds for o in since):
             return []
-        return [ScoreQuery(tuple(new.values()), rung.name) for rung in state.ladder.scores]
+        return [ScoreQuery(tuple(new.values()), rung.name) for rung in rungs]
 
     def _best(
         self, state: State, belief: Belief, members: list[Architecture], chosen: list[EvaluationQuery]

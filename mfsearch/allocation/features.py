@@ -23,6 +23,7 @@ _TAIL = 4.0
 
 _EXPLAINED = 0.5  # of a size's variance, out of sample: what a network is made of decides how large it is
 _ENOUGH = 40  # scores from which that can be told
+_AGREE = 0.2  # mean correlation of a score with the others; of 100 that agree by chance alone it is 0, give or take .1
 _STRAY = 3 * 1.4826  # median absolute deviations: three standard deviations of a normal, whatever a few outliers do
 _RIDGES = (0.1, 1.0, 10.0, 100.0)
 _SHRINKAGE = 0.1  # added to the unit variances of normal scores before one is told from another
@@ -135,7 +136,25 @@ class Size:
         return np.where(np.abs(normal - predicted) <= self._most, normal, predicted)
 
 
-_Learned = tuple[list[list[NormalScore]], list[Imputation], list[dict[int, Size | None]]]
+def odd_ones_out(normal: Vectors) -> list[bool]:
+    """Which of the scores that ought to rise with the value agree with none of the others, where those agree with each other.
+
+    Such a one is not taken at its word: a predictor that does not fit the task ranks like chance. With fewer than three nobody can say.
+
+    Args:
+        normal: n x k normal scores, NaN where missing.
+    """
+    complete = normal[np.isfinite(normal).all(1)]
+    k = normal.shape[1]
+    if k < 3 or len(complete) < _ENOUGH or not (complete.std(0) > 0).all():
+        return [False] * k
+    correlation = np.corrcoef(complete.T)
+    own = (correlation.sum(1) - 1) / (k - 1)
+    others = (correlation.sum() - k - 2 * (k - 1) * own) / ((k - 1) * (k - 2))
+    return [bool(one) for one in (own < _AGREE) & (others >= _AGREE)]
+
+
+_Learned = tuple[list[list[NormalScore]], list[Imputation], list[dict[int, Size | None]], list[bool]]
 
 
 class Features:
@@ -156,8 +175,7 @@ class Features:
             learned = self._learn()
             self._kept.learned = (first, learned)
         self._learned = learned
-        self._maps, self._fills, self._size = learned
-        trusted = [rises for rung, _ in self._rungs for rises in rung.trusted]
+        self._maps, self._fills, self._size, trusted = learned
         self.blocks = InputBlocks.from_layout(
             state.space.layout, trusted, indicators=len(trusted), sizes=sum(len(sizes) for sizes in self._size)
         )
@@ -170,7 +188,15 @@ class Features:
             self._sizes(rung, known, reference, scores, own)
             for (rung, known), reference, scores, own in zip(self._rungs, references, normal, maps, strict=True)
         ]
-        return maps, [Imputation(reference) for reference in normal], sizes
+        return maps, [Imputation(reference) for reference in normal], sizes, self._trusted(normal)
+
+    def _trusted(self, normal: Sequence[Vectors]) -> list[bool]:
+        """Of each score column, whether it is known to rise with the value and is no odd one out."""
+        trusted = np.array([rises for rung, _ in self._rungs for rises in rung.trusted], dtype=bool)
+        keys = [list(known)[:REFERENCE] for _, known in self._rungs]
+        if keys and all(key == keys[0] for key in keys):
+            trusted[trusted] = ~np.array(odd_ones_out(np.concatenate(normal, axis=1)[:, trusted]), dtype=bool)
+        return [bool(one) for one in trusted]
 
     def pool(self, architectures: Sequence[Architecture]) -> Pool | None:
         """A long list of architectures with its inputs, kept from decision to decision.
@@ -262,16 +288,17 @@ def _raw(rows: Sequence[Sequence[float | None]], width: int) -> NDArray[np.float
     return np.array(filled, dtype=np.float64).reshape(len(filled), width)
 
 
-def scored_by_all(state: State) -> Mapping[str, Architecture]:
-    """The pool: architectures that every score rung has scored, in the order in which they came; all where there is none."""
+def scored(state: State) -> Mapping[str, Architecture]:
+    """The pool: architectures that the first score rung has scored, in the order in which they came; all where there is none.
+
+    The others may have been left out of late, as not worth their price.
+    """
     if not state.ladder.scores:
         return state.architectures
-    found = state.architectures
-    for rung in state.ladder.scores:
-        known = state.scores.get(rung.name, {})
-        if not found.keys() <= known.keys():
-            found = {key: a for key, a in found.items() if key in known}
-    return found
+    known = state.scores.get(state.ladder.scores[0].name, {})
+    if state.architectures.keys() <= known.keys():
+        return state.architectures
+    return {key: a for key, a in state.architectures.items() if key in known}
 
 
 def first_scored(state: State, n: int) -> list[Architecture]:

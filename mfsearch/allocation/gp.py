@@ -8,7 +8,7 @@ from mfsearch.acquisition.expected_improvement import TargetExpectedImprovement
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
-from mfsearch.allocation.features import scored_by_all
+from mfsearch.allocation.features import scored
 from mfsearch.allocation.history import Runs, evaluation_rung, queries, through
 from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.options import at_least
@@ -49,7 +49,7 @@ class GP(AbstractPolicy):
         missing = self.initial - len(runs.values) - len(runs.running)
         if missing > 0:
             # The pool was drawn at random: its first are as good as any.
-            drawn = [a for a in scored_by_all(state).values() if runs.open(a)] if inputs else runs.fresh(min(n, missing), rng)
+            drawn = [a for a in scored(state).values() if runs.open(a)] if inputs else runs.fresh(min(n, missing), rng)
             if drawn:
                 first = queries(drawn[: min(n, missing)], runs.rung, "at random: the surrogate needs a beginning")
                 return Proposal(first, state.memory)

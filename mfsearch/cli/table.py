@@ -35,6 +35,13 @@ def table() -> None:
     is_flag=True,
     help=f"{PILOT_ARCHITECTURES} architectures with {PILOT_SEEDS} seeds first: what a row costs, how much seeds differ, what each rung ranks.",
 )
+@click.option(
+    "--from",
+    "base",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="TABLE",
+    help="Measure only the rungs that this table lacks, on its architectures.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the config; may be given again."
@@ -48,6 +55,7 @@ def build(
     best: int,
     seeds: int | None,
     pilot: bool,
+    base: Path | None,
     jobs: int,
     overrides: tuple[str, ...],
     allow_code: bool,
@@ -58,17 +66,21 @@ def build(
     Shards are written as they come; go on with a stopped build, or to more architectures, by the same command. The table can be
     searched in simulated time: 'problem: {use: measured, path: DIR/table.parquet}' in a config.
     """
+    if base is not None and (architectures or best or pilot):
+        raise click.UsageError("--from takes the architectures of its table; leave --architectures, --best and --pilot out.")
     loaded = load_config(config, overrides, allow_code=allow_code)
 
     from mfsearch.report.files import make_folder
     from mfsearch.store.location import home
-    from mfsearch.tabulate.building import TABLE, Order, build_table
+    from mfsearch.tables.measured import read_measured
+    from mfsearch.tabulate.building import TABLE, Order, build_table, extend_table
     from mfsearch.tabulate.findings import findings, seconds_of_one
     from mfsearch.tabulate.measure import Setting
 
     setting = Setting(loaded, home(), seeds or (PILOT_SEEDS if pilot else None), allow_code)
     size = architectures or (PILOT_ARCHITECTURES if pilot else 100)
-    measured = build_table(Order(setting, make_folder(out), size, best, jobs), note)
+    order = Order(setting, make_folder(out), size, best, jobs)
+    measured = build_table(order, note) if base is None else extend_table(read_measured(base), order, note)
     found = findings(measured, loaded.seed)
     each = seconds_of_one(measured)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from mfsearch.datasets.arrays import Arrays, Labels, Pixels
 from mfsearch.datasets.base import ImageData
 from mfsearch.datasets.distortion import Distortion
 from mfsearch.datasets.readers import read_arrays
-from mfsearch.datasets.views import greyed, of_classes, resized
+from mfsearch.datasets.views import greyed, of_classes, resized, viewed
 from mfsearch.errors import DataError
 
 REVISION: Final = 1  # part of the key: raised when the same settings make other data
@@ -36,6 +37,7 @@ def pictures(
     classes: Sequence[int] | None = None,
     size: int | None = None,
     grey: bool = False,
+    view: str | None = None,
 ) -> ImageData:
     """Data from a local file or folder (`readers.FORMS`).
 
@@ -56,15 +58,18 @@ def pictures(
         classes: Numbers of the classes that are used, which are numbered anew in this order; None: all.
         size: Side to which pictures are brought down; None: as they are.
         grey: Whether three channels become one.
+        view: Another data set made of these pictures, one of `views.VIEWS`; made after the others, of the smaller and grey ones. Leave
+            mirrors out where it is `turns`: a mirrored quarter turn looks like the opposite one.
 
     Raises:
         DataError: If the data cannot be read, or hold fewer pictures than are asked for.
     """
     source = Path(path).expanduser()
-    arrays = read_arrays(source)
+    arrays = _read(source, _stamp(source))
     arrays = arrays if classes is None else of_classes(arrays, classes)
     arrays = arrays if size is None else resized(arrays, size)
     arrays = greyed(arrays) if grey else arrays
+    arrays = arrays if view is None else viewed(arrays, view)
     val = max(1, len(arrays.train) // 10) if val is None else val
     train = len(arrays.train) - val if train is None else train
     test = len(arrays.test) if test is None else test
@@ -94,6 +99,18 @@ def pictures(
         distortion=None if epochs else distortion,
         key=_key(arrays, seed=seed, train=train, val=val, test=test, epochs=epochs, crop=crop, flip=flip),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: Path, stamp: tuple[tuple[str, int, int], ...]) -> Arrays:
+    """Many tasks are parts of one data set, and pictures that must be decoded take longer than all that is done with them here."""
+    return read_arrays(path)
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes when a file does."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
+    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
 def _check(arrays: Arrays, train: int, val: int, test: int, epochs: int, crop: int) -> None:

@@ -46,6 +46,7 @@ class TabularScores(AbstractScore):
         trusted: Those of which more is known to be better.
         free: Those that only count what a network is made of, and cost nothing.
         seconds_per_score: Device seconds of each that is not free, for one architecture, whether it has a row or not.
+        shared: What must be paid for before the first use.
 
     Raises:
         ConfigError: If there is no column.
@@ -59,6 +60,7 @@ class TabularScores(AbstractScore):
         trusted: Sequence[str] = ("synflow", "nwot", "jacov"),
         free: Sequence[str] = ("flops", "params"),
         seconds_per_score: float = 0.2,
+        shared: Sequence[AbstractResource] = (),
     ) -> None:
         if not columns:
             raise ConfigError(f"score rung {name!r} must have at least one column; got none. Name some, or leave the rung out.")
@@ -69,6 +71,7 @@ class TabularScores(AbstractScore):
         self._rows = rows
         self._none = (None,) * len(self._columns)
         self._seconds = seconds_per_score * sum(column not in free for column in columns)
+        self._shared = tuple(shared)
         self.signal = next((column for column in columns if column in trusted), self._columns[0])
 
     @property
@@ -85,6 +88,11 @@ class TabularScores(AbstractScore):
     def capacity(self) -> tuple[bool, ...]:
         """Those that only count what a network is made of."""
         return self._capacity
+
+    @property
+    def resources(self) -> tuple[AbstractResource, ...]:
+        """What the table says that it shares."""
+        return self._shared
 
     def expected_cost(self, architecture: Architecture) -> float:
         """The same for every architecture."""

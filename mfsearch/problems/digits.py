@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from mfsearch.datasets.digits import CLASSES, DigitsRecipe
+from mfsearch.fidelities.dass import DaSS
 from mfsearch.fidelities.distillation import Distillation, judge
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.live import LiveTask
@@ -69,6 +70,7 @@ def digits(home: Path, data_seed: int = 0, **settings: Json) -> Problem:
     rungs = FidelityLadder(
         [
             ZeroCost("proxies", PROXIES, live),
+            DaSS("dass", live, expected_seconds=0.02, teacher_seconds=15.0),
             Distillation(
                 "nst",
                 live,

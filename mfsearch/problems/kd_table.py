@@ -10,9 +10,9 @@ from mfsearch.problems.base import Problem
 from mfsearch.problems.measured import MakeSpace, measured
 
 TABLE: Final = Path(__file__).with_name("kd_table.parquet")
-"""What `mfsearch table build digits-ladder --architectures 1000 --best 10` measured."""
+"""What `mfsearch table build digits-ladder --architectures 1000 --best 10` measured; `dass` came later, by `--from`."""
 
-USUAL: Final = {"proxies": ("params", "flops", "synflow", "nwot"), "diswot": ("diswot",)}
+USUAL: Final = {"proxies": ("params", "flops", "synflow", "nwot"), "diswot": ("diswot",), "dass": ("dass",)}
 """Score rung -> the scores that a search begins with."""
 
 
@@ -30,7 +30,7 @@ def kd_table(
 
     Args:
         make_space: Builds the space that the table's config names.
-        rungs: Cheapest first, the target last; `diswot`, `ce1`, `ce3` and `ce50` (labels alone) are there as well.
+        rungs: Cheapest first, the target last; `diswot`, `dass`, `ce1`, `ce3` and `ce50` (labels alone) are there as well.
         proxies: Which scores; None for `USUAL` of those that the rungs in use have.
         signals: Rung -> the figure that is its value, such as `{nst3: val_accuracy}`.
 

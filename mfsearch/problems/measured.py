@@ -73,7 +73,7 @@ def measured(
             resources = [shared[resource] for resource in rung.shared]
             ladder.append(TabularEvaluation(rung.name, values, seconds, rung.signal, rung.resource, resources))
         elif wanted[rung.name]:
-            ladder.append(_score_rung(table, rung, wanted[rung.name]))
+            ladder.append(_score_rung(table, rung, wanted[rung.name], [shared[resource] for resource in rung.shared]))
     truth = {key: levels[chosen[-1].name][0][key] for key in keys}
     test = {key: fmean(figures) for key, figures in table.figures(chosen[-1].name, TEST).items()}
     best = (max if about.objective.direction == "maximise" else min)(truth.values())
@@ -138,7 +138,9 @@ def _scores(rungs: Sequence[MeasuredRung], proxies: Sequence[str] | None) -> dic
     return {rung.name: [c for c in rung.columns if proxies is None or c in proxies] for rung in rungs}
 
 
-def _score_rung(table: Measured, rung: MeasuredRung, columns: Sequence[str]) -> TabularScores:
+def _score_rung(
+    table: Measured, rung: MeasuredRung, columns: Sequence[str], resources: Sequence[TabularResource]
+) -> TabularScores:
     """Scores in use; each of those that are not free costs an equal share of what all of them took on the average."""
     free = {column for column, capacity in zip(rung.columns, rung.capacity, strict=True) if capacity}
     trusted = [column for column, good in zip(rung.columns, rung.trusted, strict=True) if good]
@@ -147,7 +149,7 @@ def _score_rung(table: Measured, rung: MeasuredRung, columns: Sequence[str]) -> 
     took = [seconds for found in table.figures(rung.name, "seconds").values() for seconds in found]
     costly = sum(column not in free for column in rung.columns)
     share = fmean(took) / costly if took and costly else 0.0
-    return TabularScores(rung.name, columns, rows, trusted, tuple(free), share)
+    return TabularScores(rung.name, columns, rows, trusted, tuple(free), share, resources)
 
 
 def _description(table: Measured, kept: int) -> str:

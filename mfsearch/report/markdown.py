@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mfsearch.records import Objective
+from mfsearch.report.agreement import contribution
 from mfsearch.report.answer import useless_rungs
 from mfsearch.report.views import show_figure
 from mfsearch.units import format_seconds
@@ -49,6 +50,7 @@ def to_markdown(summary: Mapping[str, Any]) -> str:
         _spent(summary),
         _best(summary),
         _rungs(summary),
+        _contributed(summary),
         _failures(summary),
         _why(summary),
         _made_with(summary),
@@ -140,6 +142,19 @@ def _rungs(summary: Mapping[str, Any]) -> str:
         rows.append([cell(rung["rung"]), rung["kind"], cell(rung["signal"]) if rung["kind"] != "score" else "", *counts])
     head = ["rung", "kind", "signal", "ok", "failed", "cut", "lost", "running"]
     return "## Evaluations by rung\n\n" + table(head, rows, right=range(3, 8))
+
+
+def _contributed(summary: Mapping[str, Any]) -> str:
+    target = summary["target"]
+    rows = []
+    for found in summary["contributions"]:
+        *numbers, agreement = contribution(found, target)
+        rows.append([cell(found["rung"]), *numbers, text(agreement)])
+    if not rows:
+        return ""
+    return "## What each rung contributed\n\n" + table(
+        ["rung", "architectures", "charged", "of all", f"ranks like {text(target)} (Spearman)"], rows, right=(1, 2, 3)
+    )
 
 
 def _failures(summary: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mfsearch.budget import ChargeKind
 from mfsearch.records import Json, Recommendation, Status
+from mfsearch.report.agreement import contributions
 from mfsearch.report.views import figure_of, improvements, ladder_of, target_of
 from mfsearch.store.events import dump
 from mfsearch.store.state import StudyState
@@ -56,6 +57,7 @@ def summarise(
             for spent, o in improvements(state)
         ],
         "rungs": _rungs(state),
+        "contributions": contributions(state),
         "useless": dict(state.memory.get("useless") or {}),
         "evaluations": _evaluations(state),
         "objective": dict(settings["objective"]),

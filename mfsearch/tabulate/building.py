@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Final
@@ -76,6 +76,55 @@ def build_table(order: Order, say: Callable[[str], None]) -> Measured:
     table = _whole(order.out)
     write_measured(order.out / TABLE, table)
     return table
+
+
+def extend_table(base: Measured, order: Order, say: Callable[[str], None]) -> Measured:
+    """Measure, on the architectures of a table, the rungs of a config that the table lacks, and write all of it as `table.parquet`.
+
+    Args:
+        base: The table. What its rungs shared stays at the price it had then.
+        order: Config, folder and processes; the sample is the table's.
+        say: Told every architecture that is done.
+
+    Raises:
+        ConfigError: If the config differs from the table's in more than rungs that the table lacks, or lacks none, or the folder holds
+            shards of another config.
+        SearchFailedError: If an architecture cannot be measured at all, or a process ends.
+        InterruptedSearchError: On Ctrl-C or SIGTERM; what is finished is kept.
+    """
+    (order.out / "shards").mkdir(parents=True, exist_ok=True)
+    _prepare(order.setting, say)
+    whole = describe(order.setting)
+    whole = replace(whole, shared={**whole.shared, **base.about.shared})
+    new = tuple(rung.name for rung in whole.rungs if rung not in base.about.rungs)
+    _check_extension(base.about, whole, new)
+    groups = dict(zip(base.rows["architecture"].to_pylist(), base.rows["group"].to_pylist(), strict=True))
+    space = load(order.setting).space
+    planned = [Planned(space.parse(key), group) for key, group in groups.items()]
+    order = replace(order, setting=replace(order.setting, only=new))
+    _measure(order, whole, planned, say)
+    table = merged([("the table", Measured(whole, base.rows)), ("what is new", _whole(order.out))])
+    machines = tuple(dict.fromkeys([*base.about.machines, *whole.machines]))
+    table = replace(table, about=replace(whole, machines=machines))
+    write_measured(order.out / TABLE, table)
+    return table
+
+
+def _check_extension(had: MeasuredAbout, whole: MeasuredAbout, new: Sequence[str]) -> None:
+    lost = [rung.name for rung in had.rungs if rung not in whole.rungs]
+    if lost:
+        raise ConfigError(
+            f"a config that adds rungs to a table must have the table's as they are; {', '.join(lost)} differ. Mend 'ladder:'."
+        )
+    if not new:
+        raise ConfigError(
+            f"a config that adds rungs to a table must have one that it lacks; all of {', '.join(r.name for r in had.rungs)} are there."
+        )
+    for key in ("problem", "space", "task", "seed"):
+        if had.config.get(key) != whole.config.get(key):
+            raise ConfigError(f"a config that adds rungs to a table must have its {key}; it has another. Mend '{key}:'.")
+    if had.objective != whole.objective or had.clock != whole.clock:
+        raise ConfigError("a config that adds rungs to a table must have its objective and clock; it has others. Mend them.")
 
 
 def best_of(table: Measured, among: set[str]) -> list[str]:

@@ -52,6 +52,18 @@ class CountsConfig(Section):
     test: int = Field(default=6, ge=0)
 
 
+class FurtherConfig(Section):
+    """Further tasks to learn from, of another kind.
+
+    Attributes:
+        learn: How many.
+        vary: In place of `vary` of the others.
+    """
+
+    learn: int = Field(ge=1)
+    vary: Mapping[str, list[JsonValue]] = Field(strict=False)
+
+
 class RecipeConfig(Section):
     """How the predictor learns; see `mfsearch.metaprediction.learning.MetaRecipe`."""
 
@@ -74,6 +86,7 @@ class MetaConfig(Section):
         teachers: Options of the teacher, likewise.
         students: Of each task, at random.
         tasks: How many.
+        further: Tasks to learn from besides; more of them leave the others as they are.
         scores: Scores that the predictor is told; those that are not free make it slow.
         recipe: How it learns.
         seed: Of tasks, students and learning.
@@ -85,6 +98,7 @@ class MetaConfig(Section):
     teachers: Mapping[str, list[JsonValue]] = Field(default_factory=dict, strict=False)
     students: int = Field(default=40, ge=4)
     tasks: CountsConfig = CountsConfig()
+    further: tuple[FurtherConfig, ...] = Field(default=(), strict=False)
     scores: tuple[str, ...] = Field(default=("params", "flops"), strict=False)
     recipe: RecipeConfig = RecipeConfig()
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -93,7 +107,7 @@ class MetaConfig(Section):
     def _described(self) -> MetaConfig:
         if self.base.space is None or self.base.task is None:
             raise ValueError("base must have a space, a task and a ladder; it names a problem. Write them out")
-        for name, values in chain(self.vary.items(), self.teachers.items()):
+        for name, values in chain(self.vary.items(), self.teachers.items(), *(kind.vary.items() for kind in self.further)):
             if not values:
                 raise ValueError(f"what is drawn for {name!r} must be a list of one or more values; got none")
         return self
@@ -126,13 +140,20 @@ def lessons(config: MetaConfig) -> list[Lesson]:
         ConfigError: If there are not so many different ones.
     """
     counts = {"learn": config.tasks.learn, "validate": config.tasks.validate_by, "test": config.tasks.test}
-    rng = np.random.default_rng([config.seed, 0])
+    parts: list[tuple[Group, int, int, Mapping[str, list[JsonValue]]]] = [
+        (group, 0, counts[group], config.vary) for group in GROUPS
+    ]
+    first = config.tasks.learn
+    for kind in config.further:
+        parts.append(("learn", first, first + kind.learn, kind.vary))
+        first += kind.learn
     found: list[Lesson] = []
     seen: set[str] = set()
-    for group in GROUPS:
-        for number in range(counts[group]):
+    rng = np.random.default_rng([config.seed, 0])
+    for group, start, stop, vary in parts:
+        for number in range(start, stop):
             for _ in range(_DRAWS):
-                task = _drawn(config, group, rng)
+                task = _drawn(config, group, vary, rng)
                 if str(task) not in seen:
                     break
             else:
@@ -145,9 +166,9 @@ def lessons(config: MetaConfig) -> list[Lesson]:
     return found
 
 
-def _drawn(config: MetaConfig, group: Group, rng: np.random.Generator) -> Component:
+def _drawn(config: MetaConfig, group: Group, vary: Mapping[str, list[JsonValue]], rng: np.random.Generator) -> Component:
     assert config.base.task is not None  # checked with the config
-    chosen = {name: values[int(rng.integers(len(values)))] for name, values in config.vary.items()}
+    chosen = {name: values[int(rng.integers(len(values)))] for name, values in vary.items()}
     teacher: dict[str, Any] = {name: values[int(rng.integers(len(values)))] for name, values in config.teachers.items()}
     options = dict(config.base.task.options)
     before = options.get("teacher", {})

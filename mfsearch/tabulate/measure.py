@@ -36,12 +36,14 @@ class Setting:
         home: Folder of teachers and data.
         seeds: Runs of every evaluation rung; None for as many as the rung itself says.
         allow_code: Whether code named in the config may run.
+        only: Names of the rungs that are measured; None for all.
     """
 
     config: StudyConfig
     home: Path
     seeds: int | None = None
     allow_code: bool = False
+    only: tuple[str, ...] | None = None
 
     def runs(self, rung: AbstractEvaluation) -> int:
         """How often every architecture is measured there."""
@@ -113,6 +115,8 @@ def measure(task: Task) -> list[MeasuredRow] | str:
         with tempfile.TemporaryDirectory(prefix="mfsearch-table-") as folder:
             rows = []
             for rung in problem.ladder:
+                if setting.only is not None and rung.name not in setting.only:
+                    continue
                 if isinstance(rung, AbstractScore):
                     rows.append(_scored(task, rung, Path(folder), device))
                 elif isinstance(rung, AbstractEvaluation):

@@ -15,7 +15,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, Size, scored_by_all
+from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, Size, odd_ones_out, scored
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularScores
 from mfsearch.spaces.nasbench201 import NASBench201Space
@@ -80,10 +80,46 @@ def test_the_reference_is_frozen(make: Callable[..., State], space: NASBench201S
     assert spearmanr(z, raw).statistic > 0.999
 
 
-def test_the_pool_is_what_every_rung_has_scored(make: Callable[..., State], space: NASBench201Space) -> None:
+def test_the_pool_is_what_the_first_rung_has_scored(make: Callable[..., State], space: NASBench201Space) -> None:
+    """Others may be left out of, where they are not worth their price."""
     members = space.sample(4, np.random.default_rng(0))
     state = make(seen=[(members[3], "low")], scored=members[:2])
-    assert list(scored_by_all(state)) == [a.key for a in members[:2]]
+    assert list(scored(state)) == [a.key for a in members[:2]]
+    rungs = [TabularScores(name, ["nwot"], {}) for name in ("proxies", "late")]
+    ladder = FidelityLadder([*rungs, *state.ladder.evaluations])
+    rows = {a.key: (1.0,) for a in members}
+    partly = make(scored=members, ladder=ladder, scores={"proxies": rows, "late": {members[0].key: (1.0,)}})
+    assert list(scored(partly)) == [a.key for a in members]
+
+
+def test_who_agrees_with_nobody_is_no_judge() -> None:
+    rng = np.random.default_rng(0)
+    quality = rng.normal(size=100)
+    good = quality[:, None] + 0.7 * rng.normal(size=(100, 3))
+    noise = rng.normal(size=(100, 2))
+    assert odd_ones_out(good) == [False] * 3
+    assert odd_ones_out(np.c_[good, noise]) == [False, False, False, True, True]
+    assert odd_ones_out(np.c_[good[:, :2], -quality]) == [False, False, True]
+    assert odd_ones_out(np.c_[good[:, 0], noise]) == [False] * 3, "where hardly any agree, nobody can say who is right"
+    assert odd_ones_out(np.c_[good[:, 0], noise[:, 0]]) == [False] * 2
+    few = np.c_[good, noise].copy()
+    few[39:, 0] = np.nan
+    assert odd_ones_out(few) == [False] * 5, "too few complete rows to tell"
+
+
+def test_an_odd_one_out_is_an_input_but_not_trusted(make: Callable[..., State], space: NASBench201Space) -> None:
+    members = list({a.key: a for a in space.sample(200, np.random.default_rng(0))}.values())[:REFERENCE]
+    rng = np.random.default_rng(1)
+    judges = TabularScores("judges", ["a", "b", "c"], {}, trusted=("a", "b", "c"), free=())
+    odd = TabularScores("odd", ["d"], {}, trusted=("d",), free=())
+    ladder = FidelityLadder([judges, odd, *make().ladder.evaluations])
+    quality = [float(a.genotype.count("nor_conv_3x3")) for a in members]
+    told = {a.key: tuple(q + 0.5 * rng.normal(size=3)) for a, q in zip(members, quality, strict=True)}
+    d = space.layout.width
+    for noisy, trusted in ((True, (d, d + 1, d + 2)), (False, (d, d + 1, d + 2, d + 3))):
+        said = {a.key: (float(rng.normal()) if noisy else q,) for a, q in zip(members, quality, strict=True)}
+        blocks = Features(make(scored=members, ladder=ladder, scores={"judges": told, "odd": said})).blocks
+        assert blocks.trusted == trusted and blocks.scores == (d, d + 1, d + 2, d + 3)
 
 
 def test_what_is_missing_is_what_the_other_scores_make_likely() -> None:

@@ -45,3 +45,20 @@ def test_a_pilot_says_what_a_table_would_cost_and_be_worth(call, small: Path, tm
 
 def test_help_names_the_command(call):
     assert "--pilot" in call("table", "build", "--help").stdout
+
+
+def test_a_rung_is_added_to_a_table(call, small: Path, tmp_path: Path):
+    call("table", "build", str(small), "--out", str(tmp_path / "a"), "--architectures", "2")
+    longer = tmp_path / "longer.yaml"
+    longer.write_text(SMALL.replace("- {use: training", "- {use: zero_cost, name: late, proxies: [nwot]}\n- {use: training"))
+    done = call(
+        "table", "build", str(longer), "--from", str(tmp_path / "a" / "table.parquet"), "--out", str(tmp_path / "b"), "--json"
+    )
+    assert json.loads(done.stdout.splitlines()[-1])["architectures"] == 2
+    assert set(read_measured(tmp_path / "b" / "table.parquet").figures("late", "nwot")) == set(
+        read_measured(tmp_path / "a" / "table.parquet").architectures
+    )
+    wrong = call(
+        "table", "build", str(longer), "--from", str(tmp_path / "a" / "table.parquet"), "--out", str(tmp_path / "b"), "--pilot"
+    )
+    assert wrong.exit_code == 2 and "--from takes the architectures of its table" in wrong.stderr

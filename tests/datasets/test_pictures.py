@@ -135,3 +135,20 @@ def test_a_part_of_the_data_is_other_data(path: Path):
     assert sorted(part.test_labels.tolist()) == [0, 0, 1, 1]
     whole = pictures(path, epochs=1, val=4)
     assert len({part.key, whole.key, pictures(path, epochs=1, val=4, classes=[4, 0], size=4).key}) == 3
+
+
+def test_a_view_is_other_data(path: Path):
+    plain, turned = (pictures(path, epochs=1, val=4, flip=False, crop=0, view=view) for view in (None, "turns"))
+    assert turned.classes == 4 and turned.key != plain.key and turned.train_images.shape == plain.train_images.shape
+    back = torch.stack(
+        [torch.rot90(one, -int(k), (1, 2)) for one, k in zip(turned.train_images[0], turned.train_labels[0], strict=True)]
+    )
+    assert torch.allclose(back, plain.train_images[0], atol=1e-5)
+
+
+def test_files_that_change_are_read_again(path: Path):
+    before = pictures(path, epochs=1).key
+    with np.load(path) as held:
+        arrays = dict(held)
+    np.savez(path, **{**arrays, "x_train": arrays["x_train"][::-1]})
+    assert pictures(path, epochs=1).key != before

@@ -1,12 +1,13 @@
-"""Some classes, smaller pictures, greys: against what a picture library makes of them."""
+"""Some classes, smaller pictures, greys, edges, quarter turns: against what other libraries make of them."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from mfsearch.datasets.arrays import Arrays
-from mfsearch.datasets.views import greyed, of_classes, resized
+from mfsearch.datasets.views import VIEWS, greyed, of_classes, resized, viewed
 from mfsearch.errors import DataError
 
 DRAW = np.random.default_rng(0)
@@ -53,3 +54,30 @@ def test_greys_are_those_of_a_picture_library():
     two = Arrays(IMAGES[:4, ..., :2], np.arange(4), IMAGES[4:8, ..., :2], np.arange(4), Path("somewhere"))
     with pytest.raises(DataError, match="somewhere has 2"):
         greyed(two)
+
+
+def test_edges_are_what_scipy_finds():
+    found = viewed(SOME, "edges")
+    for picture, theirs in ((SOME.train[3], found.train[3]), (SOME.test[2], found.test[2])):
+        for channel in range(3):
+            plain = picture[..., channel].astype(float)
+            length = np.hypot(*(ndimage.sobel(plain, axis, mode="nearest") for axis in (0, 1))) / 4
+            assert np.abs(theirs[..., channel] - np.minimum(length, 255)).max() <= 0.5
+    np.testing.assert_array_equal(found.train_labels, SOME.train_labels)
+
+
+def test_a_quarter_turn_is_the_class():
+    found = viewed(SOME, "turns")
+    assert found.classes == 4 and set(found.train_labels) == {0, 1, 2, 3}
+    for picture, turned, quarters in zip(SOME.train, found.train, found.train_labels, strict=True):
+        np.testing.assert_array_equal(np.rot90(turned, -quarters), picture)
+    np.testing.assert_array_equal(viewed(SOME, "turns").test_labels, found.test_labels)
+    assert list(found.test_labels) != list(found.train_labels[:10])
+
+
+def test_a_wrong_view_is_refused():
+    with pytest.raises(DataError, match=f"view must be one of {', '.join(VIEWS)}; got 'upside'"):
+        viewed(SOME, "upside")
+    wide = Arrays(IMAGES[:4, :, :4], np.arange(4), IMAGES[4:8, :, :4], np.arange(4), Path("somewhere"))
+    with pytest.raises(DataError, match="must be square to be turned; somewhere has"):
+        viewed(wide, "turns")

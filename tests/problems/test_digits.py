@@ -22,7 +22,7 @@ def recommendation(problem, artifacts):
 
 def test_ladder(home: Path):
     problem = digits(home)
-    assert [rung.name for rung in problem.ladder] == ["proxies", "nst", "kd"]
+    assert [rung.name for rung in problem.ladder] == ["proxies", "dass", "nst", "kd"]
     assert problem.ladder.target.signal == problem.objective.signal == "val_accuracy"
     assert problem.ladder["nst"].signal == "-train_loss"
     assert len(problem.ladder.resources) == 1

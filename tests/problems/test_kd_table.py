@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
 from scipy.stats import spearmanr
@@ -14,6 +16,7 @@ from mfsearch.bench.run import run
 from mfsearch.build import build_problem
 from mfsearch.config import Component, StudyConfig
 from mfsearch.errors import ConfigError
+from mfsearch.fidelities.base import Context
 from mfsearch.problems.base import Problem
 from mfsearch.problems.kd_table import TABLE
 from mfsearch.records import Json
@@ -95,7 +98,22 @@ def test_the_whole_allocation_beats_chance_on_it(problem: Problem):
 def test_other_rungs_and_signals(home: Path):
     problem = load(home, rungs=["ce3", "ce50"], signals={"ce3": "val_accuracy"})
     assert [rung.name for rung in problem.ladder] == ["ce3", "ce50"]
-    both = load(home, rungs=["proxies", "diswot", "kd50"])
-    assert [score.columns for score in both.ladder.scores] == [("params", "flops", "synflow", "nwot"), ("diswot",)]
-    with pytest.raises(ConfigError, match="rungs must be some of proxies, diswot, ce1"):
+    both = load(home, rungs=["proxies", "diswot", "dass", "kd50"])
+    assert [score.columns for score in both.ladder.scores] == [("params", "flops", "synflow", "nwot"), ("diswot",), ("dass",)]
+    with pytest.raises(ConfigError, match="rungs must be some of proxies, diswot, dass, ce1"):
         load(home, rungs=["e12"])
+
+
+def test_the_teacher_is_paid_for_before_it_is_asked(home: Path, table: pd.DataFrame):
+    """DaSS looks at students through their teacher's eyes."""
+    problem = load(home, rungs=["dass", "kd50"])
+    (dass,) = problem.ladder.scores
+    assert [resource.name for resource in dass.resources] == ["teacher"] and dass.trusted == (True,)
+    known = table[table["rung"] == "dass"].set_index("architecture")
+    some = problem.space.sample(5, np.random.default_rng(0))
+    found = dass.score(some, Context(0, math.inf, home)).values
+    assert [row[0] for row in found] == [known.loc[a.key, "dass"] for a in some]
+    assert dass.expected_cost(some[0]) == pytest.approx(known["seconds"].mean())
+    (method,) = parse_methods("cost_aware")
+    rows = run(problem, method, 0, 60.0, "predicted").rows
+    assert [row.rung for row in rows[:2]] == ["teacher", "dass"]

@@ -10,7 +10,7 @@ from mfsearch.config import Component, StudyConfig
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.study import Study
 from mfsearch.tables.measured import read_measured
-from mfsearch.tabulate.building import SHARD, TABLE, Order, build_table, shard_files
+from mfsearch.tabulate.building import SHARD, TABLE, Order, build_table, extend_table, shard_files
 from mfsearch.tabulate.measure import Setting, load
 from mfsearch.tabulate.plan import sampled
 
@@ -66,3 +66,44 @@ def test_an_impossible_order_is_refused(config: StudyConfig, home: Path, tmp_pat
         Order(Setting(config, home), tmp_path, 0)
     with pytest.raises(ConfigError, match="at most 6,466"):
         build_table(Order(Setting(config, home), tmp_path, 7000), lambda line: None)
+
+
+def test_a_rung_comes_later(config: StudyConfig, home: Path, tmp_path: Path):
+    base = build_table(Order(Setting(config, home), tmp_path / "first", 3), lambda line: None)
+    assert config.ladder is not None
+    new = Component(use="zero_cost", options={"name": "late", "proxies": ["nwot"]})
+    longer = config.model_copy(update={"ladder": (config.ladder[0], new, *config.ladder[1:])})
+    order = Order(Setting(longer, home), tmp_path / "second", 1, jobs=2)
+    said: list[str] = []
+    table = extend_table(base, order, said.append)
+    assert [rung.name for rung in table.about.rungs] == ["proxies", "late", "few", "full"]
+    assert table.architectures == base.architectures and len(table.rows) == len(base.rows) + 3
+    assert table.rows.slice(0, len(base.rows)).select(base.rows.column_names).equals(base.rows)
+    assert set(table.figures("late", "nwot")) == set(base.architectures)
+    assert table.about.shared == base.about.shared, "the teacher costs what it did"
+    # What is there is not measured again, and the table may be built in one go as well.
+    said.clear()
+    assert (
+        extend_table(base, order, said.append).rows.equals(table.rows)
+        and "3 of 3 architectures (sample) are measured already." in said
+    )
+    whole = build_table(Order(Setting(longer, home), tmp_path / "whole", 3), lambda line: None)
+    assert whole.figures("late", "nwot") == table.figures("late", "nwot")
+    assert read_measured(order.out / TABLE).about == table.about
+
+
+def test_only_rungs_may_be_added(config: StudyConfig, home: Path, tmp_path: Path):
+    base = build_table(Order(Setting(config, home), tmp_path / "first", 1), lambda line: None)
+    assert config.ladder is not None
+
+    def extended(**changed: object) -> None:
+        order = Order(Setting(config.model_copy(update=changed), home), tmp_path / "second", 1)
+        extend_table(base, order, lambda line: None)
+
+    with pytest.raises(ConfigError, match="must have one that it lacks; all of proxies, few, full are there"):
+        extended()
+    with pytest.raises(ConfigError, match="must have the table's as they are; proxies differ"):
+        extended(ladder=config.ladder[1:])
+    late = Component(use="zero_cost", options={"name": "late", "proxies": ["nwot"]})
+    with pytest.raises(ConfigError, match="must have its seed; it has another. Mend 'seed:'"):
+        extended(ladder=(late, *config.ladder), seed=5)

@@ -49,10 +49,27 @@ def test_tasks_differ_and_keep_what_is_held_out(tmp_path: Path):
     assert {len(task["classes"]) for task in tasks} == {3, 4} and {task["size"] for task in tasks} == {8, 16}
 
 
+def test_further_kinds_leave_the_others_as_they_are(tmp_path: Path):
+    before = lessons(load(tmp_path))
+    kind = "{learn: 2, vary: {view: [turns], flip: [false]}}"
+    found = lessons(load(tmp_path, f"{TEXT}further: [{kind}, {{learn: 1, vary: {{size: [4]}}}}]\n"))
+    assert found[: len(before)] == before
+    assert [(lesson.name, lesson.group) for lesson in found[len(before) :]] == [(f"learn-{n}", "learn") for n in (12, 13, 14)]
+    options: list[Any] = [lesson.config.task.options for lesson in found[len(before) :] if lesson.config.task]
+    assert (
+        [task.get("view") for task in options] == ["turns", "turns", None]
+        and "size" not in options[0]
+        and options[2]["size"] == 4
+    )
+    assert not any({2, 5, 7} & set(task["classes"]) for task in options)
+    assert len({lesson.config.seed for lesson in found}) == len(found)
+
+
 @pytest.mark.parametrize("name", presets("meta"))
 def test_presets_can_be_planned(name: str):
     _, config = read_section(MetaConfig, name, (), "meta")
-    assert len(lessons(config)) == config.tasks.learn + config.tasks.validate_by + config.tasks.test
+    further = sum(kind.learn for kind in config.further)
+    assert len(lessons(config)) == config.tasks.learn + config.tasks.validate_by + config.tasks.test + further
     assert presets("meta")[name].read_text().startswith("# ") and name not in presets()
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy.stats import spearmanr
 
+from mfsearch.report.agreement import contribution
 from mfsearch.report.html.material import Material
-from mfsearch.report.html.parts import Chart, Section, nothing
+from mfsearch.report.html.parts import Chart, Section, nothing, table
 from mfsearch.report.html.style import BLUE, GREY, PAPER, axis, figure, log_axis, looks, points
 from mfsearch.report.html.text import clock_for, counted, drawn
 from mfsearch.report.html.thin import said, thinned
@@ -21,10 +22,11 @@ def worth(material: Material) -> Section:
     """The section."""
     title = "What the rungs tell"
     lower = [rung for rung in material.signals if rung != material.target]
-    if not lower:
-        text = "There is one evaluation rung only, the target: no other could tell anything about it."
-        return Section("worth", title, [nothing(text)])
     parts: list[str | Chart] = []
+    contributed = [_contributed(material)] if material.summary["contributions"] else []
+    if not lower:
+        text = "There is one evaluation rung only, the target: no run of another could tell anything about it."
+        return Section("worth", title, [nothing(text), *contributed])
     learned = material.diagnosis.correlations if material.diagnosis else {}
     if learned:
         parts.append(correlation_chart(material, learned))
@@ -37,7 +39,15 @@ def worth(material: Material) -> Section:
         parts.append(
             nothing(text if material.evaluations else "No choice has been made yet that would say what a rung is worth.")
         )
-    return Section("worth", title, parts)
+    return Section("worth", title, [*parts, *contributed])
+
+
+def _contributed(material: Material) -> str:
+    """The rungs below the target: what they cost, and how well they rank what the target measured."""
+    rows = [[str(found["rung"]), *contribution(found, material.target)] for found in material.summary["contributions"]]
+    return table(
+        ["rung", "architectures", "charged", "of all", f"ranks like {material.target} (Spearman)"], rows, right=(1, 2, 3)
+    )
 
 
 def rank_correlation(material: Material, rung: str) -> tuple[float | None, int]:
