@@ -18,9 +18,9 @@ _RIDGES: Final = (0.1, 1.0, 10.0, 100.0)
 def worth_paying(state: State, features: Features) -> tuple[AbstractScore, ...]:
     """Score rungs that newly found architectures are scored by.
 
-    All of them to begin with. From the last one down each is left out without which a ridge regression on the remaining scores predicts
-    the evaluations at the lowest level as well, each evaluation left out in turn. The first is kept in any case, as are those that are
-    free, and those that count as a level.
+    The first in any case, those that are free, and those that count as a level. The others only once there are enough evaluations at
+    the lowest level, if a ridge regression on the remaining scores predicts these less well, each evaluation left out in turn; they
+    are looked at from the last one down.
 
     Args:
         state: What is known.
@@ -33,9 +33,12 @@ def worth_paying(state: State, features: Features) -> tuple[AbstractScore, ...]:
         for o in state.observations
         if o.status is Status.OK and o.value is not None and o.query.rung == lowest
     }
-    if len(inputs) < 2 or len(seen) < ENOUGH:
+    if len(inputs) < 2 or not seen:
         return tuple(state.ladder.scores)
     some = next(iter(seen.values()))[0]
+    if len(seen) < ENOUGH:
+        unproven = [rung for rung in inputs[1:] if rung.expected_cost(some) > 0]
+        return tuple(rung for rung in state.ladder.scores if rung not in unproven)
     values = np.array([value for _, value in seen.values()])
     scores = features([architecture for architecture, _ in seen.values()])[:, list(features.blocks.scores)]
     first = np.cumsum([0, *(len(rung.columns) for rung in inputs)])

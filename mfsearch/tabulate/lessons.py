@@ -58,10 +58,12 @@ class FurtherConfig(Section):
     Attributes:
         learn: How many.
         vary: In place of `vary` of the others.
+        each: In place of `classes: each`; None: the same.
     """
 
     learn: int = Field(ge=1)
     vary: Mapping[str, list[JsonValue]] = Field(strict=False)
+    each: tuple[int, ...] | None = Field(default=None, strict=False, min_length=1)
 
 
 class RecipeConfig(Section):
@@ -110,7 +112,14 @@ class MetaConfig(Section):
         for name, values in chain(self.vary.items(), self.teachers.items(), *(kind.vary.items() for kind in self.further)):
             if not values:
                 raise ValueError(f"what is drawn for {name!r} must be a list of one or more values; got none")
+        for kind in self.further:
+            self.with_kind(kind)  # its classes must be possible, too
         return self
+
+    def with_kind(self, kind: FurtherConfig) -> MetaConfig:
+        """The same with the data of further tasks of a kind."""
+        classes = self.classes if kind.each is None else ClassesConfig(**{**self.classes.model_dump(), "each": kind.each})
+        return self.model_copy(update={"vary": kind.vary, "classes": classes})
 
     @property
     def learning(self) -> MetaRecipe:
@@ -140,20 +149,18 @@ def lessons(config: MetaConfig) -> list[Lesson]:
         ConfigError: If there are not so many different ones.
     """
     counts = {"learn": config.tasks.learn, "validate": config.tasks.validate_by, "test": config.tasks.test}
-    parts: list[tuple[Group, int, int, Mapping[str, list[JsonValue]]]] = [
-        (group, 0, counts[group], config.vary) for group in GROUPS
-    ]
+    parts: list[tuple[Group, int, int, MetaConfig]] = [(group, 0, counts[group], config) for group in GROUPS]
     first = config.tasks.learn
     for kind in config.further:
-        parts.append(("learn", first, first + kind.learn, kind.vary))
+        parts.append(("learn", first, first + kind.learn, config.with_kind(kind)))
         first += kind.learn
     found: list[Lesson] = []
     seen: set[str] = set()
     rng = np.random.default_rng([config.seed, 0])
-    for group, start, stop, vary in parts:
+    for group, start, stop, kinds in parts:
         for number in range(start, stop):
             for _ in range(_DRAWS):
-                task = _drawn(config, group, vary, rng)
+                task = _drawn(kinds, group, rng)
                 if str(task) not in seen:
                     break
             else:
@@ -166,9 +173,9 @@ def lessons(config: MetaConfig) -> list[Lesson]:
     return found
 
 
-def _drawn(config: MetaConfig, group: Group, vary: Mapping[str, list[JsonValue]], rng: np.random.Generator) -> Component:
+def _drawn(config: MetaConfig, group: Group, rng: np.random.Generator) -> Component:
     assert config.base.task is not None  # checked with the config
-    chosen = {name: values[int(rng.integers(len(values)))] for name, values in vary.items()}
+    chosen = {name: values[int(rng.integers(len(values)))] for name, values in config.vary.items()}
     teacher: dict[str, Any] = {name: values[int(rng.integers(len(values)))] for name, values in config.teachers.items()}
     options = dict(config.base.task.options)
     before = options.get("teacher", {})

@@ -47,9 +47,9 @@ def _state(make: Callable[..., State], space: NASBench201Space, evaluated: int, 
 
 @pytest.mark.parametrize(
     ("evaluated", "useful", "paid"),
-    [(ENOUGH, True, "free late"), (ENOUGH + 20, False, "free first"), (ENOUGH - 1, False, "free first late")],
+    [(ENOUGH, True, "free late"), (ENOUGH + 20, False, "free first"), (ENOUGH - 1, True, "free")],
 )
-def test_a_score_that_tells_nothing_more_is_not_paid_for(
+def test_a_score_is_paid_for_once_it_is_known_to_tell_more(
     evaluated: int, useful: bool, paid: str, make: Callable[..., State], space: NASBench201Space
 ) -> None:
     state = _state(make, space, evaluated, useful)

@@ -75,6 +75,18 @@ def test_a_quarter_turn_is_the_class():
     assert list(found.test_labels) != list(found.train_labels[:10])
 
 
+def test_which_piece_was_pasted_is_the_class():
+    found = viewed(SOME, "pieces")
+    assert found.classes == SOME.classes and found.train.shape == SOME.train.shape
+    first = [next(picture for picture, label in zip(SOME.train, SOME.train_labels, strict=True) if label == n) for n in range(5)]
+    for before, after, label in zip(SOME.train, found.train, found.train_labels, strict=True):
+        rows, columns = np.nonzero((before != after).any(-1))
+        assert np.ptp(rows) <= 1 and np.ptp(columns) <= 1, "two pixels of eight either way"
+        piece = after[rows.min() : rows.min() + 2, columns.min() : columns.min() + 2]
+        np.testing.assert_array_equal(piece, first[label][3:5, 3:5])
+    assert set(found.train_labels) == set(range(5)) and list(found.test_labels) != list(found.train_labels[:10])
+
+
 def test_a_wrong_view_is_refused():
     with pytest.raises(DataError, match=f"view must be one of {', '.join(VIEWS)}; got 'upside'"):
         viewed(SOME, "upside")

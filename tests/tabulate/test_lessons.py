@@ -52,7 +52,7 @@ def test_tasks_differ_and_keep_what_is_held_out(tmp_path: Path):
 def test_further_kinds_leave_the_others_as_they_are(tmp_path: Path):
     before = lessons(load(tmp_path))
     kind = "{learn: 2, vary: {view: [turns], flip: [false]}}"
-    found = lessons(load(tmp_path, f"{TEXT}further: [{kind}, {{learn: 1, vary: {{size: [4]}}}}]\n"))
+    found = lessons(load(tmp_path, f"{TEXT}further: [{kind}, {{learn: 1, each: [6], vary: {{size: [4]}}}}]\n"))
     assert found[: len(before)] == before
     assert [(lesson.name, lesson.group) for lesson in found[len(before) :]] == [(f"learn-{n}", "learn") for n in (12, 13, 14)]
     options: list[Any] = [lesson.config.task.options for lesson in found[len(before) :] if lesson.config.task]
@@ -62,6 +62,7 @@ def test_further_kinds_leave_the_others_as_they_are(tmp_path: Path):
         and options[2]["size"] == 4
     )
     assert not any({2, 5, 7} & set(task["classes"]) for task in options)
+    assert [len(task["classes"]) in (3, 4) for task in options] == [True, True, False] and len(options[2]["classes"]) == 6
     assert len({lesson.config.seed for lesson in found}) == len(found)
 
 
@@ -104,3 +105,8 @@ def test_too_few_different_tasks_are_said(tmp_path: Path):
     few = ("vary={size: [8]}", "teachers={channels: [8]}", "classes.each=[7]", "tasks.learn=2")
     with pytest.raises(ConfigError, match="the tasks must all differ; 1 were found"):
         lessons(load(tmp_path, TEXT, *few))
+
+
+def test_classes_of_a_kind_must_be_there(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"each must be from 2 to the 7 classes that are not held out; got \[8\]"):
+        load(tmp_path, f"{TEXT}further: [{{learn: 1, each: [8], vary: {{}}}}]\n")
