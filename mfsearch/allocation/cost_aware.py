@@ -11,7 +11,7 @@ cheap enough to be an insurance, and a last part of the budget that goes to the 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -21,11 +21,12 @@ from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
-from mfsearch.allocation.features import REFERENCE, Features, first_scored, scored
+from mfsearch.allocation.features import REFERENCE, UNPROVEN, first_scored, scored
 from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.reasons import contest, explained
-from mfsearch.allocation.worth import worth_paying
+from mfsearch.allocation.worth import unproven, untested
 from mfsearch.errors import ConfigError
+from mfsearch.fidelities.base import AbstractScore
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
 _UNINFORMED, _INFORMED = 4, 2  # random evaluations to begin with, without trusted scores and with them
@@ -100,13 +101,16 @@ class CostAware(AbstractPolicy):
         done = [o for o in state.observations if o.status is Status.OK]
         missing = self._beginning(state, done) - len(done) - len(state.pending)
         if missing > 0 and (initial := self._at_random(state, min(n, missing), rng)):
-            return Proposal(initial, state.memory, "first evaluations, at random")
+            memory: dict[str, Json] = {**state.memory, UNPROVEN: [rung.name for rung in unproven(state)]}
+            return Proposal(initial, memory, "first evaluations, at random")
         if not done:
             return Proposal(reason="nothing is known, and no random evaluation is affordable")
         belief = Belief(state, self._kept)
-        memory: dict[str, Json] = {**state.memory, **belief.memory, "useless": self._found_useless(state, belief)}
+        memory = {**state.memory, **belief.memory, "useless": self._found_useless(state, belief)}
         members = pool(state, belief, rng)
-        if growth := self._growth(state, belief, members, done):
+        doubtful = unproven(state)
+        memory[UNPROVEN] = [rung.name for rung in doubtful]
+        if growth := self._growth(state, belief, members, done, doubtful):
             return Proposal(growth, {**memory, "grown_at": len(done)}, "scores for the neighbours of the most promising")
         chosen: list[EvaluationQuery] = []
         for _ in range(n):
@@ -159,7 +163,14 @@ class CostAware(AbstractPolicy):
         new = [a for a in {a.key: a for a in known}.values() if (a.key, rung) not in state.excluded and state.affordable(a, rung)]
         return [EvaluationQuery(a, rung, why={"reason": "at random: the surrogate needs a beginning"}) for a in new[:n]]
 
-    def _growth(self, state: State, belief: Belief, members: list[Architecture], done: list[Observation]) -> list[ScoreQuery]:
+    def _growth(
+        self,
+        state: State,
+        belief: Belief,
+        members: list[Architecture],
+        done: list[Observation],
+        doubtful: Sequence[AbstractScore],
+    ) -> list[ScoreQuery]:
         """Scores for the neighbours of the most promising architectures, most promising first."""
         grown_at = state.memory.get("grown_at", 0)
         since = done[grown_at if isinstance(grown_at, int) else 0 :]
@@ -174,11 +185,17 @@ class CostAware(AbstractPolicy):
             for neighbour in state.space.neighbours(members[place]):
                 if neighbour.key not in known and len(new) < self.grow_by:
                     new[neighbour.key] = neighbour
-        rungs = worth_paying(state, Features(state, self._kept))
-        price = sum(rung.expected_cost(a) for a in new.values() for rung in rungs)
+        wanted = {rung: list(new.values()) for rung in state.ladder.scores}
+        for rung in state.ladder.scores[1:]:
+            if rung in doubtful:
+                wanted[rung] = untested(state, rung)
+            else:  # what was found while it was in doubt
+                lacking = (members[place] for place in order if members[place].key not in state.scores.get(rung.name, {}))
+                wanted[rung] = [*wanted[rung], *islice(lacking, self.grow_by)]
+        price = sum(rung.expected_cost(a) for rung, some in wanted.items() for a in some)
         if not new or price > 0.1 * state.free or price > self.grow_share * sum(o.seconds for o in since):
             return []
-        return [ScoreQuery(tuple(new.values()), rung.name) for rung in rungs]
+        return [ScoreQuery(tuple(some), rung.name) for rung, some in wanted.items() if some]
 
     def _best(
         self, state: State, belief: Belief, members: list[Architecture], chosen: list[EvaluationQuery]

@@ -156,6 +156,9 @@ def odd_ones_out(normal: Vectors) -> list[bool]:
 
 _Learned = tuple[list[list[NormalScore]], list[Imputation], list[dict[int, Size | None]], list[bool]]
 
+UNPROVEN = "unproven"
+"""Key of a policy's memory: names of score rungs that are not looked at until they are known to tell more than the others."""
+
 
 class Features:
     """Encodes architectures for one study: encoding, normal scores, one missing-indicator a score column, sizes.
@@ -163,13 +166,16 @@ class Features:
     Args:
         state: Gives space, ladder and bought scores.
         kept: What earlier decisions left; it belongs to one space.
+        unproven: Score rungs that count as missing; None: those that the state's memory names.
     """
 
-    def __init__(self, state: State, kept: Kept | None = None) -> None:
+    def __init__(self, state: State, kept: Kept | None = None, unproven: Sequence[str] | None = None) -> None:
         self._state = state
+        named = state.memory.get(UNPROVEN)
+        self._unproven = frozenset(unproven if unproven is not None else map(str, named) if isinstance(named, list) else ())
         self._kept = kept or Kept()
         self._rungs = [(rung, state.scores.get(rung.name, {})) for rung in state.ladder.inputs]
-        first = [(rung.name, tuple(islice(known.items(), REFERENCE))) for rung, known in self._rungs]
+        first = [(rung.name, rung.name in self._unproven, tuple(islice(known.items(), REFERENCE))) for rung, known in self._rungs]
         before, learned = self._kept.learned
         if before != first or learned is None:
             learned = self._learn()
@@ -188,13 +194,22 @@ class Features:
             self._sizes(rung, known, reference, scores, own)
             for (rung, known), reference, scores, own in zip(self._rungs, references, normal, maps, strict=True)
         ]
-        return maps, [Imputation(reference) for reference in normal], sizes, self._trusted(normal)
+        return maps, self._imputations(normal), sizes, self._trusted(normal)
+
+    @property
+    def _together(self) -> bool:
+        """Whether all score rungs have the same reference."""
+        keys = [list(islice(known, REFERENCE)) for _, known in self._rungs]
+        return bool(keys) and all(key == keys[0] for key in keys)
+
+    def _imputations(self, normal: Sequence[Vectors]) -> list[Imputation]:
+        """One for all rungs where they have the same reference, else one a rung."""
+        return [Imputation(np.concatenate(normal, axis=1))] if self._together else [Imputation(reference) for reference in normal]
 
     def _trusted(self, normal: Sequence[Vectors]) -> list[bool]:
         """Of each score column, whether it is known to rise with the value and is no odd one out."""
         trusted = np.array([rises for rung, _ in self._rungs for rises in rung.trusted], dtype=bool)
-        keys = [list(known)[:REFERENCE] for _, known in self._rungs]
-        if keys and all(key == keys[0] for key in keys):
+        if self._together:
             trusted[trusted] = ~np.array(odd_ones_out(np.concatenate(normal, axis=1)[:, trusted]), dtype=bool)
         return [bool(one) for one in trusted]
 
@@ -206,7 +221,8 @@ class Features:
         if len(architectures) < LONG:
             return None
         keys = [a.key for a in architectures]
-        if any(known and not all(key in known for key in keys) for _, known in self._rungs):
+        looked_at = [known for rung, known in self._rungs if rung.name not in self._unproven]
+        if any(known and not all(key in known for key in keys) for known in looked_at):
             return None
         before = self._kept.find(self._learned, keys)
         if before is None:
@@ -221,8 +237,10 @@ class Features:
     def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Inputs of n architectures, n x d; each row the same in whatever company."""
         encodings = self._encoded(architectures)
-        raws = [_raw([known.get(a.key, ()) for a in architectures], len(rung.columns)) for rung, known in self._rungs]
-        filled = [fill(_normal(maps, raw)) for raw, maps, fill in zip(raws, self._maps, self._fills, strict=True)]
+        looked_at = [(rung, {} if rung.name in self._unproven else known) for rung, known in self._rungs]
+        raws = [_raw([known.get(a.key, ()) for a in architectures], len(rung.columns)) for rung, known in looked_at]
+        normal_scores = [_normal(maps, raw) for raw, maps in zip(raws, self._maps, strict=True)]
+        filled = self._filled(normal_scores)
         missing = [np.isnan(raw).astype(np.float64) for raw in raws]
         sizes = [
             (size(encodings, normal[:, column]) if size else normal[:, column])[:, None]
@@ -230,6 +248,13 @@ class Features:
             for column, size in found.items()
         ]
         return np.concatenate([encodings, *filled, *missing, *sizes], axis=1)
+
+    def _filled(self, normal: list[Vectors]) -> list[Vectors]:
+        """Normal scores of each rung, what is missing made up."""
+        if len(self._fills) == len(normal):
+            return [fill(own) for fill, own in zip(self._fills, normal, strict=True)]
+        widths = np.cumsum([own.shape[1] for own in normal])[:-1]
+        return np.split(self._fills[0](np.concatenate(normal, axis=1)), widths, axis=1)
 
     def _encoded(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """The space's encodings of n architectures, n x width."""

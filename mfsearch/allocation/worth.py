@@ -9,48 +9,55 @@ import numpy as np
 from mfsearch.allocation.base import State
 from mfsearch.allocation.features import Features, Vectors
 from mfsearch.fidelities.base import AbstractScore
-from mfsearch.records import Status
+from mfsearch.records import Architecture, Status
 
 ENOUGH: Final = 10  # evaluated architectures from which that can be told
 _RIDGES: Final = (0.1, 1.0, 10.0, 100.0)
 
 
-def worth_paying(state: State, features: Features) -> tuple[AbstractScore, ...]:
-    """Score rungs that newly found architectures are scored by.
+def unproven(state: State) -> tuple[AbstractScore, ...]:
+    """Score rungs that are not known to tell anything that the others do not.
 
-    The first in any case, those that are free, and those that count as a level. The others only once there are enough evaluations at
-    the lowest level, if a ridge regression on the remaining scores predicts these less well, each evaluation left out in turn; they
-    are looked at from the last one down.
-
-    Args:
-        state: What is known.
-        features: Of the same state.
+    Those that are free are never among them, nor the first that is not, nor those that count as a level. The others are until there are enough
+    evaluations at the lowest level of architectures that all rungs have scored, and then if a ridge regression on the remaining scores
+    predicts these as well, each evaluation left out in turn; they are looked at from the last one down.
     """
     inputs = state.ladder.inputs
+    some = next(iter(state.architectures.values()), None)
+    doubtful = [rung for rung in inputs if some is not None and rung.expected_cost(some) > 0][1:]
+    if not doubtful:
+        return ()
+    values = _values(state)
+    known = [a for a, _ in values if all(a.key in state.scores.get(rung.name, {}) for rung in inputs)]
+    if len(known) < ENOUGH:
+        return tuple(doubtful)
+    told = {a.key: value for a, value in values}
+    y = np.array([told[a.key] for a in known])
+    features = Features(state, unproven=())
+    scores = features(known)[:, list(features.blocks.scores)]
+    first = np.cumsum([0, *(len(rung.columns) for rung in inputs)])
+    columns = {rung.name: list(range(first[place], first[place + 1])) for place, rung in enumerate(inputs)}
+    for rung in doubtful[::-1]:
+        others = [column for name, own in columns.items() if name != rung.name for column in own]
+        if left_out_error(scores[:, others + columns[rung.name]], y) >= left_out_error(scores[:, others], y):
+            del columns[rung.name]
+    return tuple(rung for rung in doubtful if rung.name not in columns)
+
+
+def untested(state: State, rung: AbstractScore) -> list[Architecture]:
+    """Architectures with an evaluation at the lowest level that a score rung has not scored: what would tell its worth."""
+    return [a for a, _ in _values(state) if a.key not in state.scores.get(rung.name, {})]
+
+
+def _values(state: State) -> list[tuple[Architecture, float]]:
+    """What was evaluated at the lowest level, each architecture once."""
     lowest = state.ladder.evaluations[0].name
-    seen = {
+    found = {
         o.query.architecture.key: (o.query.architecture, o.value)
         for o in state.observations
         if o.status is Status.OK and o.value is not None and o.query.rung == lowest
     }
-    if len(inputs) < 2 or not seen:
-        return tuple(state.ladder.scores)
-    some = next(iter(seen.values()))[0]
-    if len(seen) < ENOUGH:
-        unproven = [rung for rung in inputs[1:] if rung.expected_cost(some) > 0]
-        return tuple(rung for rung in state.ladder.scores if rung not in unproven)
-    values = np.array([value for _, value in seen.values()])
-    scores = features([architecture for architecture, _ in seen.values()])[:, list(features.blocks.scores)]
-    first = np.cumsum([0, *(len(rung.columns) for rung in inputs)])
-    columns = {rung.name: list(range(first[place], first[place + 1])) for place, rung in enumerate(inputs)}
-    for rung in inputs[:0:-1]:
-        if rung.expected_cost(some) <= 0:
-            continue
-        others = [column for name, own in columns.items() if name != rung.name for column in own]
-        if left_out_error(scores[:, others + columns[rung.name]], values) >= left_out_error(scores[:, others], values):
-            del columns[rung.name]
-    left_out = {rung.name for rung in inputs} - set(columns)
-    return tuple(rung for rung in state.ladder.scores if rung.name not in left_out)
+    return list(found.values())
 
 
 def left_out_error(inputs: Vectors, values: Vectors) -> float:

@@ -12,7 +12,7 @@ from mfsearch.cli.output import code_option, json_option, storage_option, write_
 from mfsearch.errors import StudyError, UsageError
 from mfsearch.report.rung import check_rung, lesson
 from mfsearch.report.rung import render as render_rung
-from mfsearch.report.views import ladder_of, target_of
+from mfsearch.report.views import DOUBT, ladder_of, target_of
 from mfsearch.report.why import evaluations_of, explain
 from mfsearch.report.why import render as render_evaluation
 from mfsearch.store.events import Event
@@ -56,11 +56,13 @@ def why(name: str, observation: str | None, rung: str | None, storage: str | Non
 
 
 def _rung(name: str, events: list[Event], rung: str, allow_code: bool) -> dict[str, Any]:
-    check_rung(name, StudyState.replay(events), rung)  # before anything large is loaded
+    state = StudyState.replay(events)
+    check_rung(name, state, rung)  # before anything large is loaded
 
     from mfsearch.session.stored import learned_correlations
 
-    unknown = "its scores are inputs of the surrogate"
+    in_doubt = rung in (state.memory.get("unproven") or ())
+    unknown = DOUBT if in_doubt else "its scores are inputs of the surrogate"
     correlations: dict[str, float] = {}
     if not events[0].payload.get("config"):
         unknown = "unknown: a program made the study, and only that can open its surrogate"

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from mfsearch.budget import ChargeKind
 from mfsearch.records import Status
-from mfsearch.report.views import ladder_of, target_of
+from mfsearch.report.views import DOUBT, ladder_of, target_of
 from mfsearch.store.state import StudyState
 from mfsearch.units import format_seconds
 
@@ -23,8 +23,9 @@ def contributions(state: StudyState) -> list[dict[str, Any]]:
     """Of every rung below the target, in the ladder's order.
 
     Returns:
-        JSON: `rung`; `architectures` that it scored or evaluated; `seconds` charged and their `share` of what was spent; `both`: how many
-        of them the target measured, too; `agreement`: figure -> Spearman's correlation with the target's values over these (more is
+        JSON: `rung`; `in_doubt`: whether the policy does not look at its scores; `architectures` that it scored or evaluated; `seconds`
+        charged and their `share` of what was spent; `both`: how many of them the target measured, too; `agreement`: figure ->
+        Spearman's correlation with the target's values over these (more is
         better for both where the rung is evaluated; scores are taken as they are), None where there are fewer than four or all are equal.
     """
     target = target_of(state)
@@ -41,6 +42,7 @@ def contributions(state: StudyState) -> list[dict[str, Any]]:
         found.append(
             {
                 "rung": name,
+                "in_doubt": name in (state.memory.get("unproven") or ()),
                 "architectures": len(state.scores.get(name, {})) if rung["kind"] == "score" else len(known),
                 "seconds": seconds,
                 "share": seconds / spent if spent else 0.0,
@@ -54,8 +56,9 @@ def contributions(state: StudyState) -> list[dict[str, Any]]:
 def contribution(found: Mapping[str, Any], target: str) -> tuple[str, str, str, str]:
     """An entry of `contributions` in words: how many architectures, what they cost, their share, and what ranks like the target."""
     told = [f"{figure} {r:.2f}" for figure, r in found["agreement"].items() if r is not None]
+    doubt = f"{DOUBT}; " if found["in_doubt"] else ""
     over = f"over the {found['both']} measured at {target}, too"
-    agreement = f"{', '.join(told)} {over}" if told else f"too few, or too equal, {over}"
+    agreement = doubt + (f"{', '.join(told)} {over}" if told else f"too few, or too equal, {over}")
     return f"{found['architectures']:,}", format_seconds(found["seconds"]), f"{100 * found['share']:.0f}%", agreement
 
 

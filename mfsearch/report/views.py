@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from mfsearch.budget import ChargeKind
 from mfsearch.records import Objective, Observation, Status
 from mfsearch.store.state import StudyState
+
+DOUBT: Final = "not looked at: it is not known to tell more than the other scores"
+"""Of a score rung that the policy has in doubt."""
 
 
 def objective_of(state: StudyState) -> Objective:

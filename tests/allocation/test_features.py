@@ -15,7 +15,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import REFERENCE, Features, Imputation, NormalScore, Size, odd_ones_out, scored
+from mfsearch.allocation.features import REFERENCE, UNPROVEN, Features, Imputation, NormalScore, Size, odd_ones_out, scored
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularScores
 from mfsearch.spaces.nasbench201 import NASBench201Space
@@ -90,6 +90,25 @@ def test_the_pool_is_what_the_first_rung_has_scored(make: Callable[..., State], 
     rows = {a.key: (1.0,) for a in members}
     partly = make(scored=members, ladder=ladder, scores={"proxies": rows, "late": {members[0].key: (1.0,)}})
     assert list(scored(partly)) == [a.key for a in members]
+
+
+def test_what_one_rung_lacks_another_makes_likely(make: Callable[..., State], space: NASBench201Space) -> None:
+    """Also where a rung is not looked at: then of all architectures alike."""
+    members = list({a.key: a for a in space.sample(200, np.random.default_rng(0))}.values())[: REFERENCE + 1]
+    rungs = [TabularScores(name, [name], {}, trusted=(name,), free=()) for name in ("a", "b")]
+    ladder = FidelityLadder([*rungs, *make().ladder.evaluations])
+    rng = np.random.default_rng(1)
+    a = {m.key: (float(rng.normal()),) for m in members}
+    b = {key: (row[0] + 0.3 * float(rng.normal()),) for key, row in list(a.items())[:REFERENCE]}
+    d = space.layout.width
+    X = Features(make(scored=members, ladder=ladder, scores={"a": a, "b": b}))(members)
+    z = X[:REFERENCE, d : d + 2]
+    likely = X[-1, d] * (z[:, 0] @ z[:, 1]) / (z[:, 0] @ z[:, 0] + 0.1 * REFERENCE)
+    assert X[-1, d + 1] == pytest.approx(likely) and list(X[-1, d + 2 :]) == [0, 1]
+    masked = Features(make(scored=members, ladder=ladder, scores={"a": a, "b": b}, memory={UNPROVEN: ["b"]}))(members)
+    slope = (z[:, 0] @ z[:, 1]) / (z[:, 0] @ z[:, 0] + 0.1 * REFERENCE)
+    np.testing.assert_allclose(masked[:, d + 1], slope * X[:, d])
+    assert (masked[:, d + 3] == 1).all() and (masked[:, : d + 1] == X[:, : d + 1]).all()
 
 
 def test_who_agrees_with_nobody_is_no_judge() -> None:

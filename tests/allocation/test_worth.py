@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,10 +12,13 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import Features
-from mfsearch.allocation.worth import ENOUGH, left_out_error, worth_paying
+from mfsearch.allocation.cost_aware import CostAware
+from mfsearch.allocation.features import UNPROVEN
+from mfsearch.allocation.worth import ENOUGH, left_out_error, unproven, untested
+from mfsearch.fidelities.base import AbstractScore
 from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.fidelities.tabular import TabularScores
+from mfsearch.records import ScoreQuery
 from mfsearch.spaces.nasbench201 import NASBench201Space
 
 
@@ -27,12 +32,12 @@ def test_errors_are_those_of_scikit_learn() -> None:
     assert left_out_error(X, np.ones(20)) == 0.0
 
 
-def _state(make: Callable[..., State], space: NASBench201Space, evaluated: int, useful: bool, price: float = 0.1) -> State:
+def _state(make: Callable[..., State], space: NASBench201Space, evaluated: int, useful: bool, price: float = 0.01) -> State:
     members = list({a.key: a for a in space.sample(100, np.random.default_rng(0))}.values())[:60]
     rng = np.random.default_rng(1)
     rungs = [
         TabularScores("free", ["flops"], {}),
-        TabularScores("first", ["nwot"], {}),
+        TabularScores("first", ["nwot"], {}, seconds_per_score=0.01),
         TabularScores("late", ["late"], {}, trusted=("late",), free=(), seconds_per_score=price),
     ]
     convs = {a.key: float(a.genotype.count("nor_conv_3x3")) for a in members}  # what the values of these rungs depend on
@@ -46,19 +51,43 @@ def _state(make: Callable[..., State], space: NASBench201Space, evaluated: int, 
 
 
 @pytest.mark.parametrize(
-    ("evaluated", "useful", "paid"),
-    [(ENOUGH, True, "free late"), (ENOUGH + 20, False, "free first"), (ENOUGH - 1, True, "free")],
+    ("evaluated", "useful", "doubtful"),
+    [(ENOUGH, True, ""), (ENOUGH + 20, False, "late"), (ENOUGH - 1, True, "late"), (0, True, "late")],
 )
-def test_a_score_is_paid_for_once_it_is_known_to_tell_more(
-    evaluated: int, useful: bool, paid: str, make: Callable[..., State], space: NASBench201Space
+def test_a_score_is_in_doubt_until_it_is_known_to_tell_more(
+    evaluated: int, useful: bool, doubtful: str, make: Callable[..., State], space: NASBench201Space
 ) -> None:
-    state = _state(make, space, evaluated, useful)
-    assert " ".join(rung.name for rung in worth_paying(state, Features(state))) == paid
+    assert " ".join(rung.name for rung in unproven(_state(make, space, evaluated, useful))) == doubtful
 
 
-def test_what_is_free_is_kept_and_so_is_the_only_one(make: Callable[..., State], space: NASBench201Space) -> None:
-    state = _state(make, space, 30, useful=False, price=0.0)
-    assert "late" in [rung.name for rung in worth_paying(state, Features(state))]
+def test_only_what_it_has_scored_itself_tells_its_worth(make: Callable[..., State], space: NASBench201Space) -> None:
+    state = _state(make, space, 30, useful=True)
+    late = state.ladder.scores[2]
+    assert isinstance(late, AbstractScore) and untested(state, late) == []
+    rows = dict(islice(state.scores["late"].items(), ENOUGH - 1))
+    partly = replace(state, scores={**state.scores, "late": rows})
+    assert unproven(partly) == (late,)
+    seen = [o.query.architecture.key for o in state.observations]
+    assert [a.key for a in untested(partly, late)] == seen[ENOUGH - 1 :]
+
+
+def test_neither_what_is_free_nor_the_first_is_ever_in_doubt(make: Callable[..., State], space: NASBench201Space) -> None:
+    assert unproven(_state(make, space, 30, useful=False, price=0.0)) == ()
     members = space.sample(30, np.random.default_rng(0))
-    alone = make(seen=[(a, "low") for a in members], scored=members)
-    assert worth_paying(alone, Features(alone)) == alone.ladder.scores
+    assert unproven(make(seen=[(a, "low") for a in members], scored=members)) == ()
+
+
+@pytest.mark.parametrize("useful", [True, False])
+def test_the_policy_pays_for_it_where_it_helps(useful: bool, make: Callable[..., State], space: NASBench201Space) -> None:
+    """Growth asks for it with the other scores where it is known to tell more, else of what was evaluated alone."""
+    state = _state(make, space, ENOUGH + 10, useful)
+    first = list(state.architectures.values())
+    state = replace(state, scores={**state.scores, "late": dict(islice(state.scores["late"].items(), ENOUGH + 8))})
+    proposal = CostAware(initial=2).propose(state, 1, np.random.default_rng(0))
+    asked = {query.rung: [a.key for a in query.architectures] for query in proposal.queries if isinstance(query, ScoreQuery)}
+    assert proposal.memory[UNPROVEN] == ([] if useful else ["late"])
+    assert asked["first"] == asked["free"] and not set(asked["first"]) & set(state.architectures)
+    if useful:
+        assert set(asked["first"]) < set(asked["late"])
+    else:
+        assert asked["late"] == [a.key for a in first[ENOUGH + 8 : ENOUGH + 10]]

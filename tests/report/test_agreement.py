@@ -8,6 +8,7 @@ import pytest
 from mfsearch.bench.batch import load_problem
 from mfsearch.budget import ChargeKind
 from mfsearch.report.agreement import FEWEST, contribution, contributions
+from mfsearch.report.views import DOUBT
 from mfsearch.store.state import StudyState
 from mfsearch.study import Study
 
@@ -48,5 +49,7 @@ def test_seconds_are_the_charges_without_the_teachers(state: StudyState) -> None
 
 
 def test_too_few_are_named_as_that() -> None:
-    found = {"architectures": 3, "seconds": 2.0, "share": 0.1, "both": 2, "agreement": {"synflow": None}}
+    found = {"in_doubt": False, "architectures": 3, "seconds": 2.0, "share": 0.1, "both": 2, "agreement": {"synflow": None}}
     assert contribution(found, "full") == ("3", "2.0 s", "10%", "too few, or too equal, over the 2 measured at full, too")
+    doubted = contribution({**found, "in_doubt": True, "agreement": {"late": 0.5}}, "full")[3]
+    assert doubted == f"{DOUBT}; late 0.50 over the 2 measured at full, too"
