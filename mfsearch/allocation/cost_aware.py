@@ -137,9 +137,13 @@ class CostAware(AbstractPolicy):
 
     def _first_scores(self, state: State, rng: np.random.Generator) -> list[ScoreQuery]:
         unscored = [rung for rung in state.ladder.scores if not state.scores.get(rung.name)]
+        if state.architectures:
+            unscored = [rung for rung in unscored if rung not in unproven(state)]
         if not unscored:
             return []
         drawn = list({a.key: a for a in state.space.sample(2 * REFERENCE, rng)}.values())[:REFERENCE]
+        doubtful = unproven(state, drawn[0])
+        unscored = [rung for rung in unscored if rung not in doubtful]
         price = sum(rung.expected_cost(a) for a in drawn for rung in unscored) / len(drawn)
         affordable = min(self.start_share * state.total, state.free) / price if price > 0 else REFERENCE
         return [ScoreQuery(tuple(drawn[: max(1, min(REFERENCE, int(affordable)))]), rung.name) for rung in unscored]
@@ -185,16 +189,22 @@ class CostAware(AbstractPolicy):
             for neighbour in state.space.neighbours(members[place]):
                 if neighbour.key not in known and len(new) < self.grow_by:
                     new[neighbour.key] = neighbour
-        wanted = {rung: list(new.values()) for rung in state.ladder.scores}
+        wanted = {rung: untested(state, rung) if rung in doubtful else list(new.values()) for rung in state.ladder.scores}
+        price = sum(rung.expected_cost(a) for rung, some in wanted.items() for a in some)
+        allowed = min(0.1 * state.free, self.grow_share * sum(o.seconds for o in since))
+        if not new or price > allowed:
+            return []
         for rung in state.ladder.scores[1:]:
             if rung in doubtful:
-                wanted[rung] = untested(state, rung)
-            else:  # what was found while it was in doubt
-                lacking = (members[place] for place in order if members[place].key not in state.scores.get(rung.name, {}))
-                wanted[rung] = [*wanted[rung], *islice(lacking, self.grow_by)]
-        price = sum(rung.expected_cost(a) for rung, some in wanted.items() for a in some)
-        if not new or price > 0.1 * state.free or price > self.grow_share * sum(o.seconds for o in since):
-            return []
+                continue
+            # What was found while it was in doubt: the reference of its scores, then what is most promising.
+            places = [*range(min(REFERENCE, len(members))), *order.tolist()]
+            lacking = {members[i].key: members[i] for i in places if members[i].key not in state.scores.get(rung.name, {})}
+            for late in islice(lacking.values(), REFERENCE):
+                price += rung.expected_cost(late)
+                if price > allowed:
+                    break
+                wanted[rung].append(late)
         return [ScoreQuery(tuple(some), rung.name) for rung, some in wanted.items() if some]
 
     def _best(

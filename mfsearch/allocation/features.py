@@ -175,7 +175,10 @@ class Features:
         self._unproven = frozenset(unproven if unproven is not None else map(str, named) if isinstance(named, list) else ())
         self._kept = kept or Kept()
         self._rungs = [(rung, state.scores.get(rung.name, {})) for rung in state.ladder.inputs]
-        first = [(rung.name, rung.name in self._unproven, tuple(islice(known.items(), REFERENCE))) for rung, known in self._rungs]
+        first = [
+            (rung.name, rung.name in self._unproven, tuple((key, known[key]) for key in keys))
+            for (rung, known), keys in zip(self._rungs, self._references(), strict=True)
+        ]
         before, learned = self._kept.learned
         if before != first or learned is None:
             learned = self._learn()
@@ -187,20 +190,27 @@ class Features:
         )
 
     def _learn(self) -> _Learned:
-        references = [_raw(list(known.values())[:REFERENCE], len(rung.columns)) for rung, known in self._rungs]
+        keys = self._references()
+        references = [
+            _raw([known[key] for key in own], len(rung.columns)) for (rung, known), own in zip(self._rungs, keys, strict=True)
+        ]
         maps = [[NormalScore(column) for column in reference.T] for reference in references]
         normal = [_normal(own, reference) for own, reference in zip(maps, references, strict=True)]
         sizes = [
-            self._sizes(rung, known, reference, scores, own)
-            for (rung, known), reference, scores, own in zip(self._rungs, references, normal, maps, strict=True)
+            self._sizes(rung, some, reference, scores, own)
+            for (rung, _), some, reference, scores, own in zip(self._rungs, keys, references, normal, maps, strict=True)
         ]
         return maps, self._imputations(normal), sizes, self._trusted(normal)
 
+    def _references(self) -> list[list[str]]:
+        """Of each score rung, the architectures that are its reference: those of the first rung, or else the first of its own."""
+        together = self._together
+        return [list(islice(self._rungs[0][1] if together else known, REFERENCE)) for _, known in self._rungs]
+
     @property
     def _together(self) -> bool:
-        """Whether all score rungs have the same reference."""
-        keys = [list(islice(known, REFERENCE)) for _, known in self._rungs]
-        return bool(keys) and all(key == keys[0] for key in keys)
+        """Whether all score rungs have scored the reference of the first."""
+        return bool(self._rungs) and all(key in known for _, known in self._rungs for key in islice(self._rungs[0][1], REFERENCE))
 
     def _imputations(self, normal: Sequence[Vectors]) -> list[Imputation]:
         """One for all rungs where they have the same reference, else one a rung."""
@@ -269,7 +279,7 @@ class Features:
     def _sizes(
         self,
         rung: AbstractScore,
-        known: Mapping[str, tuple[float | None, ...]],
+        keys: Sequence[str],
         reference: Vectors,
         normal: Vectors,
         maps: Sequence[NormalScore],
@@ -281,7 +291,7 @@ class Features:
         """
         if not any(rung.capacity):
             return {}
-        encodings = self._encoded([self._state.architectures[key] for key in list(known)[:REFERENCE]])
+        encodings = self._encoded([self._state.architectures[key] for key in keys])
         found: dict[int, Size | None] = {}
         for column in (place for place, size in enumerate(rung.capacity) if size):
             there = np.isfinite(normal[:, column])
@@ -327,6 +337,5 @@ def scored(state: State) -> Mapping[str, Architecture]:
 
 
 def first_scored(state: State, n: int) -> list[Architecture]:
-    """The first n of them, or as many as there are."""
-    rungs = [state.scores.get(rung.name, {}) for rung in state.ladder.scores]
-    return list(islice((a for key, a in state.architectures.items() if all(key in known for known in rungs)), n))
+    """The first n of the pool, or as many as there are."""
+    return list(islice(scored(state).values(), n))

@@ -15,15 +15,19 @@ ENOUGH: Final = 10  # evaluated architectures from which that can be told
 _RIDGES: Final = (0.1, 1.0, 10.0, 100.0)
 
 
-def unproven(state: State) -> tuple[AbstractScore, ...]:
+def unproven(state: State, some: Architecture | None = None) -> tuple[AbstractScore, ...]:
     """Score rungs that are not known to tell anything that the others do not.
 
     Those that are free are never among them, nor the first that is not, nor those that count as a level. The others are until there are enough
     evaluations at the lowest level of architectures that all rungs have scored, and then if a ridge regression on the remaining scores
     predicts these as well, each evaluation left out in turn; they are looked at from the last one down.
+
+    Args:
+        state: What is known.
+        some: Any architecture, to ask prices of, where none is known yet.
     """
     inputs = state.ladder.inputs
-    some = next(iter(state.architectures.values()), None)
+    some = next(iter(state.architectures.values()), some)
     doubtful = [rung for rung in inputs if some is not None and rung.expected_cost(some) > 0][1:]
     if not doubtful:
         return ()

@@ -91,3 +91,16 @@ def test_the_policy_pays_for_it_where_it_helps(useful: bool, make: Callable[...,
         assert set(asked["first"]) < set(asked["late"])
     else:
         assert asked["late"] == [a.key for a in first[ENOUGH + 8 : ENOUGH + 10]]
+
+
+def test_to_begin_with_only_what_is_not_in_doubt_is_bought(make: Callable[..., State], space: NASBench201Space) -> None:
+    some = _state(make, space, 0, useful=True)
+    empty = make(ladder=some.ladder)
+    asked = CostAware().propose(empty, 1, np.random.default_rng(0)).queries
+    assert [query.rung for query in asked] == ["free", "first"]
+    (members,) = {query.architectures for query in asked if isinstance(query, ScoreQuery)}
+    # After a stop between the two, the second is still bought.
+    partly = make(scored=members, ladder=some.ladder, scores={"free": {a.key: (1.0,) for a in members}})
+    assert [query.rung for query in CostAware().propose(partly, 1, np.random.default_rng(0)).queries] == ["first"]
+    both = make(scored=members, ladder=some.ladder, scores={name: {a.key: (1.0,) for a in members} for name in ("free", "first")})
+    assert all(query.rung == "low" for query in CostAware().propose(both, 1, np.random.default_rng(0)).queries)
