@@ -80,7 +80,8 @@ def test_ladders_can_be_built(text: str, tmp_path: Path):
 def test_tasks_to_learn_from_can_be_planned(text: str, tmp_path: Path):
     (tmp_path / "meta.yaml").write_text(text)
     _, config = read_section(MetaConfig, tmp_path / "meta.yaml")
-    assert len(lessons(config)) == config.tasks.learn + config.tasks.validate_by + config.tasks.test
+    further = sum(kind.learn for kind in config.further)
+    assert len(lessons(config)) == config.tasks.learn + config.tasks.validate_by + config.tasks.test + further
 
 
 @pytest.mark.parametrize(("rung", "kind"), [("zero_cost", ZeroCost), ("dass", DaSS), ("distillation", Distillation)])

@@ -92,6 +92,7 @@ class ScoreContract(ABC):
     def test_rows_and_columns(self, tmp_path: Path) -> None:
         """Shape, finite or missing figures, costs that are not negative, one trust a column."""
         rung, architectures = self.make(tmp_path / "home")
+        _prepared(rung, tmp_path)
         scores = rung.score(architectures, _context(tmp_path))
         assert scores.columns == rung.columns
         assert len(rung.trusted) == len(rung.columns) >= 1
@@ -103,6 +104,7 @@ class ScoreContract(ABC):
     def test_deterministic_in_any_company(self, tmp_path: Path) -> None:
         """Another order, another seed, a copy in another process: the same figures. Scores are bought once."""
         rung, architectures = self.make(tmp_path / "home")
+        _prepared(rung, tmp_path)
         forward = rung.score(architectures, _context(tmp_path, seed=1)).values
         copy = pickle.loads(pickle.dumps(rung))
         backward = copy.score(list(architectures)[::-1], _context(tmp_path, seed=2)).values
