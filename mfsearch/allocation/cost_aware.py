@@ -138,12 +138,11 @@ class CostAware(AbstractPolicy):
     def _first_scores(self, state: State, rng: np.random.Generator) -> list[ScoreQuery]:
         unscored = [rung for rung in state.ladder.scores if not state.scores.get(rung.name)]
         if state.architectures:
-            unscored = [rung for rung in unscored if rung not in unproven(state)]
+            unscored = _without(unscored, unproven(state)) if unscored else []
         if not unscored:
             return []
         drawn = list({a.key: a for a in state.space.sample(2 * REFERENCE, rng)}.values())[:REFERENCE]
-        doubtful = unproven(state, drawn[0])
-        unscored = [rung for rung in unscored if rung not in doubtful]
+        unscored = _without(unscored, unproven(state, drawn[0]))
         price = sum(rung.expected_cost(a) for a in drawn for rung in unscored) / len(drawn)
         affordable = min(self.start_share * state.total, state.free) / price if price > 0 else REFERENCE
         return [ScoreQuery(tuple(drawn[: max(1, min(REFERENCE, int(affordable)))]), rung.name) for rung in unscored]
@@ -368,6 +367,10 @@ class CostAware(AbstractPolicy):
             "gain_per_second": float(gains[place] / costs[place]),
         }
         return EvaluationQuery(members[found[place]], rung, why=why), contest(members, found, scores, costs, gains)
+
+
+def _without(rungs: Sequence[AbstractScore], others: Sequence[AbstractScore]) -> list[AbstractScore]:
+    return [rung for rung in rungs if rung not in others]
 
 
 def _rate(query: EvaluationQuery) -> float:

@@ -25,7 +25,7 @@ _EXPLAINED = 0.5  # of a size's variance, out of sample: what a network is made 
 _ENOUGH = 40  # scores from which that can be told
 _AGREE = 0.2  # mean correlation of a score with the others; of 100 that agree by chance alone it is 0, give or take .1
 _STRAY = 3 * 1.4826  # median absolute deviations: three standard deviations of a normal, whatever a few outliers do
-_RIDGES = (0.1, 1.0, 10.0, 100.0)
+RIDGES = (0.1, 1.0, 10.0, 100.0)
 _SHRINKAGE = 0.1  # added to the unit variances of normal scores before one is told from another
 
 
@@ -93,6 +93,20 @@ class Imputation:
         return filled
 
 
+def left_out(basis: Vectors, shrinkage: Vectors, values: Vectors) -> Vectors:
+    """By how much a ridge regression misses each value if it is left out, n; closed form (Golub, Heath and Wahba, Technometrics 1979).
+
+    Args:
+        basis: Left singular vectors of the centred inputs, n x k.
+        shrinkage: s^2 / (s^2 + ridge) of each singular value s, k.
+        values: n.
+    """
+    centred = values - values.mean()
+    leverage = (basis**2) @ shrinkage + 1 / len(values)
+    missed: Vectors = (centred - basis @ (shrinkage * (basis.T @ centred))) / np.maximum(1 - leverage, 1e-6)
+    return missed
+
+
 class Size:
     """A size, as far as the encoding bears it out: what a network is made of decides how large it is.
 
@@ -119,11 +133,9 @@ class Size:
         for values, to_normal in ((scores, scale), (normal, _clipped)):
             mean = float(values.mean())
             coordinates = basis.T @ (values - mean)
-            for ridge in _RIDGES:
+            for ridge in RIDGES:
                 shrinkage = singular**2 / (singular**2 + ridge)
-                leverage = (basis**2) @ shrinkage + 1 / len(values)
-                residual = values - mean - basis @ (shrinkage * coordinates)
-                strays = normal - to_normal(values - residual / np.maximum(1 - leverage, 1e-6))
+                strays = normal - to_normal(values - left_out(basis, shrinkage, values))
                 if (error := float(np.mean(strays**2))) < lowest:
                     lowest, self._most, self._scale = error, _STRAY * float(np.median(np.abs(strays))), to_normal
                     self._weights = axes.T @ (singular / (singular**2 + ridge) * coordinates)

@@ -7,12 +7,11 @@ from typing import Final
 import numpy as np
 
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import Features, Vectors
+from mfsearch.allocation.features import RIDGES, Features, Vectors, left_out
 from mfsearch.fidelities.base import AbstractScore
 from mfsearch.records import Architecture, Status
 
 ENOUGH: Final = 10  # evaluated architectures from which that can be told
-_RIDGES: Final = (0.1, 1.0, 10.0, 100.0)
 
 
 def unproven(state: State, some: Architecture | None = None) -> tuple[AbstractScore, ...]:
@@ -67,21 +66,15 @@ def _values(state: State) -> list[tuple[Architecture, float]]:
 def left_out_error(inputs: Vectors, values: Vectors) -> float:
     """Mean squared error of predicting each value from the others by ridge regression, as a fraction of their variance.
 
-    The best of a few ridges; closed form (Golub, Heath and Wahba, Technometrics 1979).
+    The best of a few ridges.
 
     Args:
         inputs: n x k.
         values: n.
     """
-    centred, spread = values - values.mean(), float(values.var())
+    spread = float(values.var())
     if spread <= 0:
         return 0.0
     basis, singular, _ = np.linalg.svd(inputs - inputs.mean(0), full_matrices=False)
-    coordinates = basis.T @ centred
-    lowest = np.inf
-    for ridge in _RIDGES:
-        shrinkage = singular**2 / (singular**2 + ridge)
-        leverage = (basis**2) @ shrinkage + 1 / len(values)
-        residual = (centred - basis @ (shrinkage * coordinates)) / np.maximum(1 - leverage, 1e-6)
-        lowest = min(lowest, float(np.mean(residual**2)))
-    return lowest / spread
+    missed = [left_out(basis, singular**2 / (singular**2 + ridge), values) for ridge in RIDGES]
+    return min(float(np.mean(errors**2)) for errors in missed) / spread
