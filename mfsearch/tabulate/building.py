@@ -92,12 +92,12 @@ def extend_table(base: Measured, order: Order, say: Callable[[str], None]) -> Me
         SearchFailedError: If an architecture cannot be measured at all, or a process ends.
         InterruptedSearchError: On Ctrl-C or SIGTERM; what is finished is kept.
     """
+    whole = describe(order.setting, prepared=False)
+    new = tuple(rung.name for rung in whole.rungs if rung not in base.about.rungs)
+    _check_extension(base.about, whole, new)  # before a teacher is paid for
     (order.out / "shards").mkdir(parents=True, exist_ok=True)
     _prepare(order.setting, say)
-    whole = describe(order.setting)
-    whole = replace(whole, shared={**whole.shared, **base.about.shared})
-    new = tuple(rung.name for rung in whole.rungs if rung not in base.about.rungs)
-    _check_extension(base.about, whole, new)
+    whole = replace(whole, shared={**describe(order.setting).shared, **base.about.shared})
     groups = dict(zip(base.rows["architecture"].to_pylist(), base.rows["group"].to_pylist(), strict=True))
     space = load(order.setting).space
     planned = [Planned(space.parse(key), group) for key, group in groups.items()]

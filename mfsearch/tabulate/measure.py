@@ -63,8 +63,13 @@ def load(setting: Setting) -> Problem:
     return _load(setting.config.model_dump_json(), setting.home, setting.allow_code)
 
 
-def describe(setting: Setting) -> MeasuredAbout:
-    """What a table of this setting says of itself. Shared resources must have been prepared: their price is part of it."""
+def describe(setting: Setting, prepared: bool = True) -> MeasuredAbout:
+    """What a table of this setting says of itself.
+
+    Args:
+        setting: What is measured.
+        prepared: Whether shared resources have been prepared: their price is then part of it.
+    """
     problem, execution = load(setting), setting.config.execution
     rungs, shared = [], {}
     for rung in problem.ladder:
@@ -78,7 +83,7 @@ def describe(setting: Setting) -> MeasuredAbout:
         elif isinstance(rung, AbstractEvaluation):
             rungs.append(MeasuredRung(rung.name, "evaluation", rung.signal, setting.runs(rung), rung.resource, shared=resources))
     with tempfile.TemporaryDirectory() as folder:
-        for resource in problem.ladder.resources:
+        for resource in problem.ladder.resources if prepared else ():
             shared[resource.name] = resource.prepare(
                 Context(0, math.inf, Path(folder), build_device(setting.config))
             ).original_seconds

@@ -98,8 +98,9 @@ def test_only_rungs_may_be_added(config: StudyConfig, home: Path, tmp_path: Path
 
     def extended(**changed: object) -> None:
         order = Order(Setting(config.model_copy(update=changed), home), tmp_path / "second", 1)
-        extend_table(base, order, lambda line: None)
+        extend_table(base, order, said.append)
 
+    said: list[str] = []
     with pytest.raises(ConfigError, match="must have one that it lacks; all of proxies, few, full are there"):
         extended()
     with pytest.raises(ConfigError, match="must have the table's as they are; proxies differ"):
@@ -107,3 +108,4 @@ def test_only_rungs_may_be_added(config: StudyConfig, home: Path, tmp_path: Path
     late = Component(use="zero_cost", options={"name": "late", "proxies": ["nwot"]})
     with pytest.raises(ConfigError, match="must have its seed; it has another. Mend 'seed:'"):
         extended(ladder=(late, *config.ladder), seed=5)
+    assert not said and not (tmp_path / "second").exists(), "no teacher was trained, and nothing is left behind"
