@@ -21,13 +21,14 @@ class State:
         space: The (constrained) search space.
         ladder: The rungs.
         objective: What is maximised.
+        held: Device seconds that pending evaluations may take beyond what they are expected to: promised to them, and mostly given back.
         rule: `evaluated` or `predicted`: which architectures may be recommended in the end.
         observations: Every evaluation that has ended, in order, failures too.
         pending: Evaluations that run now.
         scores: For each score rung, the bought scores by architecture key, in the order they were bought. A row holds one
             figure a column, None where it is missing.
         architectures: Every architecture that was ever scored or asked, by key, in order of appearance.
-        free: Device seconds that are neither spent nor reserved.
+        free: Device seconds that are neither spent nor promised to what runs: what can be paid for now.
         total: Device seconds of the whole budget.
         cost: (architecture, rung name) -> expected device seconds: the learned cost model.
         p95: The same for the 95th percentile, which is what gets reserved.
@@ -53,6 +54,12 @@ class State:
     memory: Mapping[str, Json] = field(default_factory=dict)
     step: int = 0
     rule: str = "evaluated"
+    held: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Device seconds that will be left of the budget if what runs takes what it is expected to: how far the search has come."""
+        return self.free + self.held
 
     def affordable(self, architecture: Architecture, rung: str) -> bool:
         """Whether the free budget covers the expected cost: nothing starts that it cannot pay for."""

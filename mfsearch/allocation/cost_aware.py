@@ -130,7 +130,7 @@ class CostAware(AbstractPolicy):
         known: Mapping[str, Json] = before if isinstance(before, Mapping) else {}
         return {
             rung.name: known.get(rung.name)
-            or {"since_seconds": state.total - state.free, "correlation": belief.model.correlation(level)}
+            or {"since_seconds": state.total - state.left, "correlation": belief.model.correlation(level)}
             for level, rung in enumerate(state.ladder.levels)
             if level < last and belief.useless(level, self.useless)
         }
@@ -180,7 +180,7 @@ class CostAware(AbstractPolicy):
         if not state.ladder.scores or not self.grow_every or len(since) < self.grow_every:
             return []
         cheapest = state.ladder.evaluations[0].name
-        if state.free < 2 * np.median([state.cost(a, cheapest) for a in members[:REFERENCE]]):
+        if state.left < 2 * np.median([state.cost(a, cheapest) for a in members[:REFERENCE]]):
             return []  # what is left buys evaluations
         order = np.argsort(-belief.promise(members), kind="stable")
         known, new = {a.key for a in members}, dict[str, Architecture]()
@@ -190,7 +190,7 @@ class CostAware(AbstractPolicy):
                     new[neighbour.key] = neighbour
         wanted = {rung: untested(state, rung) if rung in doubtful else list(new.values()) for rung in state.ladder.scores}
         price = sum(rung.expected_cost(a) for rung, some in wanted.items() for a in some)
-        allowed = min(0.1 * state.free, self.grow_share * sum(o.seconds for o in since))
+        allowed = min(0.1 * state.left, state.free, self.grow_share * sum(o.seconds for o in since))
         if not new or price > allowed:
             return []
         for rung in state.ladder.scores[1:]:
@@ -211,7 +211,7 @@ class CostAware(AbstractPolicy):
     ) -> EvaluationQuery | None:
         taken = (state.excluded - state.repeatable) | {(q.architecture.key, q.rung) for q in chosen}
         spoken_for = sum(state.cost(q.architecture, q.rung) for q in chosen)
-        free = state.free - spoken_for
+        free, left = state.free - spoken_for, state.left - spoken_for
         target = state.ladder.target.name
 
         @functools.cache
@@ -242,13 +242,13 @@ class CostAware(AbstractPolicy):
                 return None  # what the lower levels could still tell would not change which trained architecture is the best
             kept = state.p95(members[at_target[0]], target) if at_target else 0.0
             cheapest = state.p95(members[at_target[0]], state.ladder.evaluations[0].name) if at_target else 0.0
-            ending = free <= self.reserve * state.total
-            if at_target and (ending or free < kept + cheapest):
+            ending = left <= self.reserve * state.total
+            if at_target and (ending or left < kept + cheapest):
                 gains = belief.improvement(members, at_target)
                 prices = [cost(i, last) for i in at_target]
                 reason = "the last part of the budget goes to the target"
                 query, rivals = self._query(gains, prices, members, at_target, last, state, reason)
-                return explain(query, {target: rivals}, rule="improvement", slack=_SMALL * state.free)
+                return explain(query, {target: rivals}, rule="improvement", slack=_SMALL * state.left)
         by_promise = np.argsort(-belief.promise(members), kind="stable")
         reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
         likely = np.sort(by_promise[:_LIKELY])
@@ -264,7 +264,7 @@ class CostAware(AbstractPolicy):
                 left_out[rung.name] = "it was found useless"
                 continue
             order = by_mean if level == last else likely[np.argsort(-belief.upper(members, level, likely), kind="stable")]
-            places = open(level, order, 60 if level == last else 400, free if level == last else free - kept)
+            places = open(level, order, 60 if level == last else 400, free if level == last else min(free, left - kept))
             if not places:
                 left_out[rung.name] = "nothing that is open there was affordable"
                 continue
@@ -280,7 +280,7 @@ class CostAware(AbstractPolicy):
         worth = {query.rung: _rate(query) for query in found}
         leading = max(found, key=_rate).rung
         for level, places in unseen.items():
-            money = free if level == last else free - kept
+            money = free if level == last else min(free, left - kept)
             if state.ladder.levels[level].name == leading:
                 continue
             if (pair := self._pair(state, belief, gradient, members, places, level, money)) is not None:
@@ -288,7 +288,7 @@ class CostAware(AbstractPolicy):
                 contests[pair.rung]["pair"] = {"gain": pair.why["gain"], "cost": pair.why["cost"]}
                 found.append(pair)
         best = max(found, key=_rate)
-        return explain(best, contests, rule="information", slack=_SMALL * state.free, left_out=left_out, worth=worth)
+        return explain(best, contests, rule="information", slack=_SMALL * state.left, left_out=left_out, worth=worth)
 
     @staticmethod
     def _pair(
@@ -335,7 +335,7 @@ class CostAware(AbstractPolicy):
         if len(state.ladder.evaluations) < 2:
             return False
         seen = self._runs(state, state.ladder.target.name, chosen)
-        return seen < self.insurance and 1 - state.free / state.total >= 0.08 * (seen + 1)
+        return seen < self.insurance and 1 - state.left / state.total >= 0.08 * (seen + 1)
 
     @staticmethod
     def _query(
@@ -356,7 +356,7 @@ class CostAware(AbstractPolicy):
         """
         rung = state.ladder.levels[level].name
         costs = np.maximum(prices, 1e-9)
-        scores = gains / (costs + _SMALL * state.free)
+        scores = gains / (costs + _SMALL * state.left)
         place = int(np.argmax(scores))
         if (members[found[place]].key, rung) in state.excluded:
             reason = f"once more, with another seed: {reason}"

@@ -84,7 +84,7 @@ class AbstractBrackets(AbstractPolicy):
         Args:
             number: 0 for the first.
             costs: Expected seconds of an average architecture on each evaluation rung.
-            free: Device seconds left.
+            free: Device seconds left (`State.left`).
             total: Device seconds of the whole budget.
         """
 
@@ -100,7 +100,7 @@ class AbstractBrackets(AbstractPolicy):
                 return Proposal(reason="waits for the rung to be complete")
             number += 1
         costs = mean_costs(state, [run.rung for run in runs], rng)
-        bracket = self.plan(number, costs, state.free, state.total)
+        bracket = self.plan(number, costs, state.left, state.total)
         chosen, _ = self._within(state, runs, number, bracket, n, rng)
         memory: dict[str, Json] = {"bracket": number, "first": bracket.first, "sizes": list(bracket.sizes)}
         return Proposal(chosen, memory, "" if chosen else "nothing new is affordable")

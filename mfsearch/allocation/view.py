@@ -26,6 +26,7 @@ class Views:
         ladder, costs = self._ladder, self._learn(state)
         exact = {rung.name for rung in ladder.evaluations if rung.exact_cost}
         retries = int(state.settings["max_retries"])
+        expected = sum(costs.mean(q.rung, ladder[q.rung].expected_cost(q.architecture)) for q in state.pending.values())
         return State(
             space=self._space,
             ladder=ladder,
@@ -36,6 +37,7 @@ class Views:
             scores=state.scores,
             architectures=state.architectures,
             free=state.ledger.free,
+            held=max(0.0, state.ledger.committed - expected),
             total=state.ledger.total,
             cost=lambda a, rung: costs.mean(rung, ladder[rung].expected_cost(a)),
             p95=lambda a, rung: (costs.mean if rung in exact else costs.p95)(rung, ladder[rung].expected_cost(a)),

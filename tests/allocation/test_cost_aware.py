@@ -158,6 +158,17 @@ def test_early_looks_at_the_target(make: Callable[..., State], members: list[Arc
     assert dear.rung == "low"
 
 
+@pytest.mark.parametrize("rule", ["predicted", "evaluated"])
+def test_what_runs_does_not_hasten_the_end(rule: str, make: Callable[..., State], members: list[Architecture]) -> None:
+    """Promises to what runs are mostly given back: three of four devices that have just begun are no reason to look at the target."""
+    alone = warm(make, members, free=990.0, rule=rule)
+    promised = warm(make, members, free=200.0, held=790.0, rule=rule)
+    (query,), (same,) = (CostAware().propose(state, 1, RNG(0)).queries for state in (alone, promised))
+    assert isinstance(query, EvaluationQuery) and isinstance(same, EvaluationQuery)
+    assert (same.architecture, same.rung, same.why["reason"]) == (query.architecture, query.rung, query.why["reason"])
+    assert same.rung == "low"
+
+
 def test_the_last_part_goes_to_the_target(make: Callable[..., State], members: list[Architecture]) -> None:
     for free in (240.0, 11.0):
         (query,) = CostAware(insurance=0).propose(warm(make, members, full=1, free=free), 1, RNG(0)).queries

@@ -57,3 +57,15 @@ def test_nothing_is_reserved_beyond_a_cost_that_is_exact() -> None:
     a = SPACE.sample(1, np.random.default_rng(0))[0]
     assert seen.p95(a, "known") == seen.cost(a, "known") == 2.0
     assert seen.p95(a, "full") > 3.0
+
+
+def test_what_runs_is_promised_more_than_it_is_expected_to_take() -> None:
+    study = Study(
+        SPACE, [Slow()], 60.0, objective=Objective("value", unit="none"), policy=RandomSearch(), executor=VirtualExecutor(4)
+    )
+    assert (view(study.state, study.space, study.ladder).left, study.ledger.free) == (60.0, 60.0)
+    (query,) = study.ask(1)
+    seen = view(study.state, study.space, study.ladder)
+    promised = study.ledger.reservations[query.id].limit
+    assert promised > 15.0, "a quarter of the budget, for one of four devices"
+    assert (seen.free, seen.held, seen.left) == (60.0 - promised, promised - 2.0, 58.0)
