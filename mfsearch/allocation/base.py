@@ -21,7 +21,6 @@ class State:
         space: The (constrained) search space.
         ladder: The rungs.
         objective: What is maximised.
-        held: Device seconds that pending evaluations may take beyond what they are expected to: promised to them, and mostly given back.
         rule: `evaluated` or `predicted`: which architectures may be recommended in the end.
         observations: Every evaluation that has ended, in order, failures too.
         pending: Evaluations that run now.
@@ -36,6 +35,7 @@ class State:
         repeatable: Those of them that may be evaluated once more, with another seed (`AbstractEvaluation.seeds`).
         memory: What the policy's last proposal asked to remember (fitted hyper-parameters); JSON.
         step: Number of proposals made so far.
+        held: Device seconds that pending evaluations may take beyond what they are expected to: promised to them, and mostly given back.
     """
 
     space: AbstractSearchSpace

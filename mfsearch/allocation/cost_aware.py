@@ -218,9 +218,9 @@ class CostAware(AbstractPolicy):
         def cost(place: int, level: int) -> float:
             return state.cost(members[place], state.ladder.levels[level].name)
 
-        def open(level: int, order: NDArray[np.intp], most: int, money: float) -> list[int]:
+        def open(level: int, order: NDArray[np.intp], most: int, price: float) -> list[int]:
             rung = state.ladder.levels[level].name
-            there = (i for i in order.tolist() if (members[i].key, rung) not in taken and cost(i, level) <= money)
+            there = (i for i in order.tolist() if (members[i].key, rung) not in taken and cost(i, level) <= price)
             return list(islice(there, most))
 
         last = len(state.ladder.levels) - 1
@@ -249,6 +249,7 @@ class CostAware(AbstractPolicy):
                 reason = "the last part of the budget goes to the target"
                 query, rivals = self._query(gains, prices, members, at_target, last, state, reason)
                 return explain(query, {target: rivals}, rule="improvement", slack=_SMALL * state.left)
+        money = [min(free, left - kept)] * last + [free]  # what a run at each level may cost
         by_promise = np.argsort(-belief.promise(members), kind="stable")
         reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
         likely = np.sort(by_promise[:_LIKELY])
@@ -264,7 +265,7 @@ class CostAware(AbstractPolicy):
                 left_out[rung.name] = "it was found useless"
                 continue
             order = by_mean if level == last else likely[np.argsort(-belief.upper(members, level, likely), kind="stable")]
-            places = open(level, order, 60 if level == last else 400, free if level == last else min(free, left - kept))
+            places = open(level, order, 60 if level == last else 400, money[level])
             if not places:
                 left_out[rung.name] = "nothing that is open there was affordable"
                 continue
@@ -280,10 +281,9 @@ class CostAware(AbstractPolicy):
         worth = {query.rung: _rate(query) for query in found}
         leading = max(found, key=_rate).rung
         for level, places in unseen.items():
-            money = free if level == last else min(free, left - kept)
             if state.ladder.levels[level].name == leading:
                 continue
-            if (pair := self._pair(state, belief, gradient, members, places, level, money)) is not None:
+            if (pair := self._pair(state, belief, gradient, members, places, level, money[level])) is not None:
                 worth[pair.rung] = _rate(pair)
                 contests[pair.rung]["pair"] = {"gain": pair.why["gain"], "cost": pair.why["cost"]}
                 found.append(pair)
