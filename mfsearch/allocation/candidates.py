@@ -13,6 +13,7 @@ from mfsearch.spaces.base import AbstractSearchSpace
 
 _LISTED = 20_000  # spaces of up to this many architectures are looked at whole
 _SAMPLE = 512
+_KNOWN = 4000  # of the architectures that a long study has met, so many are looked at again
 _CENTRES = 6
 _SCALES = (0.2, 0.07, 0.02, 0.006, 0.002)  # of the unit cube: from a look around to the last digits
 _EACH = 24
@@ -22,14 +23,15 @@ def pool(state: State, belief: Belief, rng: np.random.Generator) -> list[Archite
     """Candidates for the next query, distinct, in a fixed order.
 
     With score rungs: what was scored. Without: the whole space where it can be listed; else a fresh sample, and what lies
-    around the best known and the best predicted.
+    around the best known and the best predicted; of what a long study has met, the most promising.
     """
     if state.ladder.scores:
         return list(scored(state).values())
     everything = state.space.enumerate()
     if everything is not None and len(everything) <= _LISTED:
         return everything
-    found = {a.key: a for a in [*state.architectures.values(), *state.space.sample(_SAMPLE, rng)]}
+    met = _promising(list(state.architectures.values()), belief, len(state.ladder.levels) - 1)
+    found = {a.key: a for a in [*met, *state.space.sample(_SAMPLE, rng)]}
     for _ in range(2):  # the second round starts from what the first one found
         members = list(found.values())
         for centre in _best(members, belief, len(state.ladder.levels) - 1):
@@ -62,6 +64,15 @@ def around(space: AbstractSearchSpace, centre: Architecture, rng: np.random.Gene
     steps[::2] *= rng.random((len(steps[::2]), len(x))) < max(1.5 / len(x), 0.3)
     points: NDArray[np.float64] = np.clip(x + steps, 0.0, 1.0)
     return space.decode(points)
+
+
+def _promising(met: list[Architecture], belief: Belief, level: int) -> list[Architecture]:
+    """Those that may turn out best, and those expected to be, in the order in which they were met."""
+    if len(met) <= _KNOWN:
+        return met
+    mean, _ = belief.mean_variance(met, level)
+    first = [np.argsort(-figures, kind="stable")[: _KNOWN // 2] for figures in (mean, belief.promise(met))]
+    return [met[i] for i in np.unique(np.concatenate(first)).tolist()]
 
 
 def _best(members: list[Architecture], belief: Belief, level: int) -> list[Architecture]:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import AbstractPolicy, Proposal, State
+from mfsearch.allocation.beginning import Beginning
 from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
-from mfsearch.allocation.features import REFERENCE, UNPROVEN, first_scored, scored
+from mfsearch.allocation.features import REFERENCE, UNPROVEN
 from mfsearch.allocation.kept import Kept
 from mfsearch.allocation.reasons import contest, explained
 from mfsearch.allocation.worth import unproven, untested
@@ -29,7 +30,6 @@ from mfsearch.errors import ConfigError
 from mfsearch.fidelities.base import AbstractScore
 from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, ScoreQuery, Status
 
-_UNINFORMED, _INFORMED = 4, 2  # random evaluations to begin with, without trusted scores and with them
 _SMALL = 0.05  # of what is left of the budget: differences in price below that hardly count among candidates of one rung
 _LIKELY = 2000  # architectures that lower levels are considered for: the most promising at the target
 
@@ -88,7 +88,7 @@ class CostAware(AbstractPolicy):
         ):
             if count < 0:
                 raise ConfigError(f"policy cost_aware: {name} must be 0 or more; got {count}.")
-        self.initial, self.initial_share, self.start_share = initial, initial_share, start_share
+        self._beginning = Beginning(initial, initial_share, start_share)
         self.reserve, self.useless = reserve, useless
         self.grow_every, self.grow_share, self.grow_from, self.grow_by = grow_every, grow_share, grow_from, grow_by
         self.insurance, self.insurance_share = insurance, insurance_share
@@ -96,13 +96,13 @@ class CostAware(AbstractPolicy):
 
     def propose(self, state: State, n: int, rng: np.random.Generator) -> Proposal:
         """First scores at random, then evaluations at random, then growth of the pool and knowledge gradient by turns."""
-        if first := self._first_scores(state, rng):
+        if first := self._beginning.scores(state, rng):
             return Proposal(first, reason="first scores, at random")
         done = [o for o in state.observations if o.status is Status.OK]
-        missing = self._beginning(state, done) - len(done) - len(state.pending)
-        if missing > 0 and (initial := self._at_random(state, min(n, missing), rng)):
+        initial = self._beginning.evaluations(state, n, done, rng)
+        if initial:
             memory: dict[str, Json] = {**state.memory, UNPROVEN: [rung.name for rung in unproven(state)]}
-            return Proposal(initial, memory, "first evaluations, at random")
+            return Proposal(initial, memory, "first evaluations")
         if not done:
             return Proposal(reason="nothing is known, and no random evaluation is affordable")
         belief = Belief(state, self._kept)
@@ -134,37 +134,6 @@ class CostAware(AbstractPolicy):
             for level, rung in enumerate(state.ladder.levels)
             if level < last and belief.useless(level, self.useless)
         }
-
-    def _first_scores(self, state: State, rng: np.random.Generator) -> list[ScoreQuery]:
-        unscored = [rung for rung in state.ladder.scores if not state.scores.get(rung.name)]
-        if state.architectures:
-            unscored = _without(unscored, unproven(state)) if unscored else []
-        if not unscored:
-            return []
-        drawn = list({a.key: a for a in state.space.sample(2 * REFERENCE, rng)}.values())[:REFERENCE]
-        unscored = _without(unscored, unproven(state, drawn[0]))
-        price = sum(rung.expected_cost(a) for a in drawn for rung in unscored) / len(drawn)
-        affordable = min(self.start_share * state.total, state.free) / price if price > 0 else REFERENCE
-        return [ScoreQuery(tuple(drawn[: max(1, min(REFERENCE, int(affordable)))]), rung.name) for rung in unscored]
-
-    def _beginning(self, state: State, done: list[Observation]) -> int:
-        """Number of evaluations before the surrogate decides (alone): fewer where they would eat up a small budget, but two."""
-        known = first_scored(state, REFERENCE)
-        told = any(trusted for rung in state.ladder.scores for trusted in rung.trusted)
-        wanted = self.initial if self.initial is not None else _INFORMED if told else _UNINFORMED
-        if told and self.initial is None and _disappointed(state, done):
-            wanted = _UNINFORMED + _INFORMED  # those that disappointed are no random ones
-        if not known:
-            return wanted
-        rung = state.ladder.evaluations[0].name
-        price = max(float(np.median([state.cost(a, rung) for a in known])), 1e-9)
-        return min(wanted, max(2, int(self.initial_share * state.total / price)))
-
-    def _at_random(self, state: State, n: int, rng: np.random.Generator) -> list[EvaluationQuery]:
-        rung = state.ladder.evaluations[0].name
-        known = list(scored(state).values()) if state.ladder.scores else state.space.sample(8 * n, rng)
-        new = [a for a in {a.key: a for a in known}.values() if (a.key, rung) not in state.excluded and state.affordable(a, rung)]
-        return [EvaluationQuery(a, rung, why={"reason": "at random: the surrogate needs a beginning"}) for a in new[:n]]
 
     def _growth(
         self,
@@ -369,15 +338,5 @@ class CostAware(AbstractPolicy):
         return EvaluationQuery(members[found[place]], rung, why=why), contest(members, found, scores, costs, gains)
 
 
-def _without(rungs: Sequence[AbstractScore], others: Sequence[AbstractScore]) -> list[AbstractScore]:
-    return [rung for rung in rungs if rung not in others]
-
-
 def _rate(query: EvaluationQuery) -> float:
     return float(query.why["gain_per_second"])  # type: ignore[arg-type]
-
-
-def _disappointed(state: State, done: list[Observation]) -> bool:
-    """Whether neither of the first two evaluations that scores led to beats the random ones before them: they may tell nothing."""
-    first = [o.value for o in done[: 2 * _INFORMED] if o.query.rung == state.ladder.evaluations[0].name and o.value is not None]
-    return len(first) == 2 * _INFORMED and max(first[_INFORMED:]) <= max(first[:_INFORMED])

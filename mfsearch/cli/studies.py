@@ -10,7 +10,6 @@ import click
 
 from mfsearch.cli.output import code_option, json_option, storage_option, write_json, write_table
 from mfsearch.report.answer import answer_lines
-from mfsearch.report.markdown import to_markdown
 from mfsearch.report.status import best_figure, status_lines, study_status
 from mfsearch.store.location import default_storage
 from mfsearch.store.sql import EventStore
@@ -184,6 +183,8 @@ def _show(summaries: list[dict[str, Any]], kind: str) -> None:
         return write_json(found)
     if kind == "json":
         return click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    from mfsearch.report.markdown import to_markdown
+
     click.echo("\n".join(to_markdown(summary) for summary in summaries), nl=False)
 
 

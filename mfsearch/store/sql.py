@@ -330,10 +330,13 @@ def _passes(error: BaseException | None) -> bool:
     return error.connection_invalidated or any(word in words for word in _PASSING_SQLITE) or "connection" in words
 
 
+_KINDS: Final = {kind.value: kind for kind in EventKind}
+
+
 def _kind(text: str) -> EventKind:
     try:
-        return EventKind(text)
-    except ValueError:
+        return _KINDS[text]
+    except KeyError:
         raise StorageError(
             f"an event must be one of {', '.join(EventKind)}; got {text!r}. Was it written by a newer mfsearch?"
         ) from None

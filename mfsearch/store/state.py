@@ -97,7 +97,7 @@ class StudyState:
                 f"event {self.events} is missing: found event {event.seq} in its place. The database is damaged: restore a copy."
             )
         try:
-            getattr(self, f"_{event.kind.value}")(event.payload)
+            getattr(self, f"_{event.kind}")(event.payload)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StorageError(
                 f"event {event.seq} ({event.kind.value}) cannot be read: {type(error).__name__} {error}. The database is damaged, "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
@@ -66,6 +68,23 @@ def test_points_around_a_centre_lie_at_several_distances() -> None:
     distances = np.linalg.norm(near - BOX.encode([centre]), axis=1)
     assert (distances < 0.01).sum() >= 20
     assert (distances > 0.1).sum() >= 10
+
+
+def test_of_what_a_long_study_has_met_the_most_promising_are_looked_at(
+    make: Callable[..., State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = plane(make)
+    met = BOX.sample(400, np.random.default_rng(1))
+    state = replace(state, architectures={**state.architectures, **{a.key: a for a in met}})
+    belief = Belief(state)
+    everything = {a.key for a in pool(state, belief, np.random.default_rng(0))}
+    assert state.architectures.keys() <= everything
+    monkeypatch.setattr("mfsearch.allocation.candidates._KNOWN", 100)
+    known = list(state.architectures.values())
+    mean, _ = belief.mean_variance(known, 0)
+    looked_at = {a.key for a in pool(state, belief, np.random.default_rng(0))} & state.architectures.keys()
+    assert 50 <= len(looked_at) <= 100
+    assert {known[i].key for i in np.argsort(-mean)[:50]} <= looked_at
 
 
 def test_refinement_finds_the_top_of_the_posterior(make: Callable[..., State]) -> None:
