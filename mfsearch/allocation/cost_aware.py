@@ -24,6 +24,7 @@ from mfsearch.allocation.belief import Belief
 from mfsearch.allocation.candidates import pool
 from mfsearch.allocation.features import REFERENCE, UNPROVEN
 from mfsearch.allocation.kept import Kept
+from mfsearch.allocation.last_runs import LastRuns, rate
 from mfsearch.allocation.reasons import contest, explained
 from mfsearch.allocation.worth import unproven, untested
 from mfsearch.errors import ConfigError
@@ -247,17 +248,33 @@ class CostAware(AbstractPolicy):
                 unseen[level] = places
         if not found:
             return None
-        worth = {query.rung: _rate(query) for query in found}
-        leading = max(found, key=_rate).rung
+        worth = {query.rung: rate(query) for query in found}
+        leading = max(found, key=rate).rung
         for level, places in unseen.items():
             if state.ladder.levels[level].name == leading:
                 continue
             if (pair := self._pair(state, belief, gradient, members, places, level, money[level])) is not None:
-                worth[pair.rung] = _rate(pair)
+                worth[pair.rung] = rate(pair)
                 contests[pair.rung]["pair"] = {"gain": pair.why["gain"], "cost": pair.why["cost"]}
                 found.append(pair)
-        best = max(found, key=_rate)
-        return explain(best, contests, rule="information", slack=_SMALL * state.left, left_out=left_out, worth=worth)
+        end = self._last_runs(state, members, mean, chosen, left)
+        best = max(found, key=rate) if end is None else end.choose(found, target)
+        return explain(best, contests, rule="information", slack=_SMALL * state.left, left_out=left_out, worth=worth, end=end)
+
+    def _last_runs(
+        self, state: State, members: list[Architecture], mean: NDArray[np.float64], chosen: list[EvaluationQuery], left: float
+    ) -> LastRuns | None:
+        """What the budget still has room for at the target, where runs there are compared and one of them is the answer.
+
+        None under a rule that has an end of its own; in a continuous space, where the answer lies between what was run; and where no
+        lower rung is evaluated.
+        """
+        if state.rule == "evaluated" or state.space.continuous or len(state.ladder.evaluations) < 2:
+            return None
+        target = state.ladder.target.name
+        taken = state.excluded | {(q.architecture.key, q.rung) for q in chosen}
+        new = (members[i] for i in np.argsort(-mean, kind="stable").tolist() if (members[i].key, target) not in taken)
+        return LastRuns.of((state.cost(a, target) for a in new), left, self._runs(state, target, chosen))
 
     @staticmethod
     def _pair(
@@ -336,7 +353,3 @@ class CostAware(AbstractPolicy):
             "gain_per_second": float(gains[place] / costs[place]),
         }
         return EvaluationQuery(members[found[place]], rung, why=why), contest(members, found, scores, costs, gains)
-
-
-def _rate(query: EvaluationQuery) -> float:
-    return float(query.why["gain_per_second"])  # type: ignore[arg-type]

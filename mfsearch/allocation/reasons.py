@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
+from mfsearch.allocation.last_runs import LastRuns
 from mfsearch.records import Architecture, EvaluationQuery, Json, Status
 
 Rule = Literal["information", "improvement", "mean"]
@@ -64,6 +65,7 @@ def explained(
     beside: int = 0,
     left_out: Mapping[str, str] | None = None,
     worth: Mapping[str, float] | None = None,
+    end: LastRuns | None = None,
 ) -> EvaluationQuery:
     """The query that was chosen, with what decided.
 
@@ -79,6 +81,7 @@ def explained(
         beside: How many queries were decided just before, in the same proposal; the belief counts them as running.
         left_out: Rung -> why none of its candidates was judged.
         worth: Rung -> gain per second that the choice between the rungs looked at.
+        end: How many runs at the target the budget has room for, where the choice looked at that.
     """
     rungs: dict[str, Json] = {}
     alternatives: list[Json] = []
@@ -103,6 +106,8 @@ def explained(
         "pending": [other.id for other in state.pending],
         "beside": beside,
     }
+    if end is not None and end.few:
+        decision["last_runs"] = end.to_json()
     why = dict(query.why)
     if "second" in why:
         decision["second"] = why.pop("second")

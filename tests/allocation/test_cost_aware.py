@@ -270,3 +270,25 @@ def test_the_end_begins_where_only_the_last_run_is_left(
     (query,) = CostAware(insurance=0, reserve=0.0).propose(state, 1, RNG(0)).queries
     assert isinstance(query, EvaluationQuery)
     assert (query.why["reason"] == "the last part of the budget goes to the target") is ends
+
+
+def test_a_lower_run_does_not_cost_one_of_the_last_at_the_target(make: Callable[..., State], members: list[Architecture]) -> None:
+    """Runs cost 1 and 10 seconds; the lower one gains more per second here, but not ten times as much."""
+
+    def asked(free: float, **more: object) -> tuple[str, str]:
+        (query,) = CostAware().propose(warm(make, members, low=20, full=6, free=free, **more), 1, RNG(0)).queries
+        assert isinstance(query, EvaluationQuery)
+        rates = query.why["gain_per_second_by_rung"]
+        assert isinstance(rates, dict)
+        assert 1 < float(str(rates["low"])) / float(str(rates["full"])) < 10
+        return query.rung, str(query.why["reason"])
+
+    assert asked(30.5, rule="predicted") == ("full", "what gains more would cost one of the last runs at the target")
+    assert asked(31.5, rule="predicted")[0] == "low"  # three runs leave it over
+    assert asked(305.0, rule="predicted")[0] == "low"  # of thirty nobody counts
+
+
+def test_under_the_rule_evaluated_the_end_is_as_it_was(make: Callable[..., State], members: list[Architecture]) -> None:
+    (query,) = CostAware(reserve=0.0).propose(warm(make, members, low=20, full=6, free=30.5, rule="evaluated"), 1, RNG(0)).queries
+    assert isinstance(query, EvaluationQuery)
+    assert query.rung == "low"
