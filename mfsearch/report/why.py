@@ -161,6 +161,9 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
             facts.append(("decided beside", ", ".join(f"#{id}" for id in found["beside"])))
         left_out = {rung: told["left_out"] for rung, told in decision["rungs"].items() if "left_out" in told}
         facts += [("left out", f"{rung}: {because}") for rung, because in left_out.items()]
+    if end := decision.get("last_runs"):
+        over = format_seconds(end["over_seconds"])
+        facts.append(("last runs", f"room for {end['affordable']} more at {found['target']}, which leave over {over}"))
     if "second" in decision:
         facts.append(("second run", str(decision["second"])))
     return facts

@@ -37,6 +37,7 @@ INFORMATION: dict[str, Any] = {
         "posterior": {"mean": 77.5, "sd": 2.25, "interval": [73.0, 82.0]},
         "incumbent": {"evaluation": 4, "figure": 78.5},
         "pending": [6],
+        "last_runs": {"affordable": 3, "over_seconds": 12.0, "made": 2},
         "beside": 0,
     },
 }
@@ -69,6 +70,7 @@ def test_a_choice_by_information(history):
         "78.50%, #4",
         "#6",
         "middle: it was found useless",
+        "room for 3 more at full, which leave over 12 s",
         "two runs together",
         "out of a pool of 300",
         "gain / (cost + 4.0 s)",
