@@ -82,6 +82,6 @@ def test_without_trusted_scores_they_are_drawn_at_random(make: Callable[..., Sta
 
 def test_no_device_waits_at_the_beginning_of_a_search(make: Callable[..., State], space: NASBench201Space) -> None:
     state = make()
-    study = Study(space, state.ladder, 1000.0, objective=state.objective, policy=CostAware(), executor=VirtualExecutor(8), seed=3)
+    study = Study(space, state.ladder, 100.0, objective=state.objective, policy=CostAware(), executor=VirtualExecutor(8), seed=3)
     study.run()
     assert sum(str(o.query.why["reason"]).endswith("to end") for o in study.state.observations) == 6

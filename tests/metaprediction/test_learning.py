@@ -44,6 +44,15 @@ def test_it_ranks_students_of_new_tasks(learned):
     assert min(correlation(learned, task(seed)) for seed in range(200, 206)) > 0.9
 
 
+def test_a_prediction_is_the_same_in_any_company(learned):
+    new = task(200)
+    together = learned.predict(new.students, new.support)
+    backward = learned.predict(new.students[torch.arange(len(new.students) - 1, -1, -1)], new.support)
+    assert torch.equal(together, backward.flip(0))
+    assert torch.equal(together[3:4], learned.predict(new.students[3:4], new.support))
+    assert learned.predict(new.students[:0], new.support).shape == (0,)
+
+
 def test_it_learns_alike_whatever_the_spread_of_the_accuracies():
     """Students that differ by a hundredth as much, around another level."""
 
