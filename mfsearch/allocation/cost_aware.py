@@ -257,24 +257,13 @@ class CostAware(AbstractPolicy):
                 worth[pair.rung] = rate(pair)
                 contests[pair.rung]["pair"] = {"gain": pair.why["gain"], "cost": pair.why["cost"]}
                 found.append(pair)
-        end = self._last_runs(state, members, mean, chosen, left)
+        end = None
+        # The rule `evaluated` has an end of its own, and in a continuous space the answer lies between what was run.
+        if state.rule != "evaluated" and not state.space.continuous and len(state.ladder.evaluations) > 1:
+            new = [i for i in open(last, by_mean, 60, left) if (members[i].key, target) not in state.excluded]
+            end = LastRuns.of([cost(i, last) for i in new], left, self._runs(state, target, chosen))
         best = max(found, key=rate) if end is None else end.choose(found, target)
         return explain(best, contests, rule="information", slack=_SMALL * state.left, left_out=left_out, worth=worth, end=end)
-
-    def _last_runs(
-        self, state: State, members: list[Architecture], mean: NDArray[np.float64], chosen: list[EvaluationQuery], left: float
-    ) -> LastRuns | None:
-        """What the budget still has room for at the target, where runs there are compared and one of them is the answer.
-
-        None under a rule that has an end of its own; in a continuous space, where the answer lies between what was run; and where no
-        lower rung is evaluated.
-        """
-        if state.rule == "evaluated" or state.space.continuous or len(state.ladder.evaluations) < 2:
-            return None
-        target = state.ladder.target.name
-        taken = state.excluded | {(q.architecture.key, q.rung) for q in chosen}
-        new = (members[i] for i in np.argsort(-mean, kind="stable").tolist() if (members[i].key, target) not in taken)
-        return LastRuns.of((state.cost(a, target) for a in new), left, self._runs(state, target, chosen))
 
     @staticmethod
     def _pair(

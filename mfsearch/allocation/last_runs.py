@@ -34,12 +34,10 @@ class LastRuns:
     def of(cls, prices: Iterable[float], left: float, made: int) -> LastRuns:
         """From the prices of runs at the target in device seconds, in the order in which they would be made, and what is left.
 
-        What is too dear altogether is passed over; the first that no longer fits behind those before it ends the count.
+        The first that no longer fits behind those before it ends the count.
         """
         affordable, over = 0, left
         for price in prices:
-            if price > left:
-                continue
             if price > over:
                 break
             affordable, over = affordable + 1, over - price

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from mfsearch.errors import DataError
+from mfsearch.fidelities.dass import SHIPPED
 from mfsearch.metaprediction.learning import MetaRecipe, MetaTask, correlation, meta_train
 from mfsearch.metaprediction.predictor import Students, Support
+from mfsearch.metaprediction.storage import read_predictor
 
 RECIPE = MetaRecipe(episodes=200, queries=20, learning_rate=3e-3, inner_rate=0.005, width=8)
 
@@ -45,12 +47,23 @@ def test_it_ranks_students_of_new_tasks(learned):
 
 
 def test_a_prediction_is_the_same_in_any_company(learned):
-    new = task(200)
-    together = learned.predict(new.students, new.support)
-    backward = learned.predict(new.students[torch.arange(len(new.students) - 1, -1, -1)], new.support)
-    assert torch.equal(together, backward.flip(0))
-    assert torch.equal(together[3:4], learned.predict(new.students[3:4], new.support))
-    assert learned.predict(new.students[:0], new.support).shape == (0,)
+    """Of the predictor that ships: on some processors products of matrices as large as its own round by the place of a row."""
+    shipped, _ = read_predictor(SHIPPED)
+    like, draw = next(iter(shipped.weights.values())), torch.Generator().manual_seed(0)
+    widths = shipped.model._encoded, shipped.model.of_student.first.in_channels, len(shipped.model.unit)
+
+    def some(n):
+        d, channels, p = (
+            torch.rand(n, *size, generator=draw).to(like) for size in ((widths[0],), (widths[1], 8, 8), (widths[2],))
+        )
+        return Students(d, channels, p)
+
+    support = Support(some(1), torch.tensor(0.8).to(like))
+    for n in range(2, 14):
+        students = some(n)
+        backward = shipped.predict(students[torch.arange(n - 1, -1, -1)], support)
+        assert torch.equal(shipped.predict(students, support), backward.flip(0))
+    assert learned.predict(task(200).students[:0], task(200).support).shape == (0,)
 
 
 def test_it_learns_alike_whatever_the_spread_of_the_accuracies():
