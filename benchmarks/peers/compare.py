@@ -91,7 +91,7 @@ def collect(folder: Path) -> dict[str, dict[str, Line]]:
             paid = curves.get(method, {})
             runs = {run["seed"]: paid.get(run["seed"], NOTHING) for run in described["runs"] if run["method"] == method}
             budget = round(described["methods"][method]["budget_seconds"] / 3600)
-            label = WITHOUT if method == OURS and ":" in written else method
+            label = _label(written, method)
             line = found.setdefault(dataset, {}).setdefault(label, Line({}, []))
             for hours in HOURS:
                 if hours == budget:
@@ -101,6 +101,10 @@ def collect(folder: Path) -> dict[str, dict[str, Line]]:
                     line.at[hours] = {seed: curve.until(hours * 3600.0) for seed, curve in runs.items()}
             line.asks += [run["ask_seconds"] for run in described["runs"] if run["method"] == method]
     return found
+
+
+def _label(written: str, method: str) -> str:
+    return WITHOUT if method == OURS and ":" in written else method
 
 
 def summary(problem: Problem, lines: Mapping[str, Line]) -> list[dict[str, Any]]:
@@ -232,35 +236,48 @@ def _apart(row: Mapping[str, Any]) -> str:
     )
 
 
-def synthetic(written: str, path: Path) -> tuple[list[dict[str, Any]], str]:
-    """One test function: a row a method, lowest median first, and the table."""
-    table, problem = read(path / "runs.parquet"), load_problem(written, home())
-    curves, described = read_curves(table, problem), about(table)
+def elsewhere(name: str, folders: Sequence[tuple[str, Path]]) -> tuple[list[dict[str, Any]], str]:
+    """A problem that needs no data of others: a row a method, lowest median first, and the table."""
+    curves: dict[str, Runs] = {}
+    asks: dict[str, list[float]] = {}
+    for written, path in folders:
+        table = read(path / "runs.parquet")
+        described = about(table)
+        for method, runs in read_curves(table, load_problem(written, home())).items():
+            label = _label(written, method)
+            curves[label] = runs
+            asks[label] = [run["ask_seconds"] for run in described["runs"] if run["method"] == method]
+            if label == OURS:
+                budget = described["methods"][method]["budget_seconds"]
     ours = [curve.final for curve in curves[OURS].values()]
     rows = []
-    for method, runs in curves.items():
+    for label, runs in curves.items():
         regret = [curve.final for curve in runs.values()]
-        asks = [run["ask_seconds"] for run in described["runs"] if run["method"] == method]
-        row: dict[str, Any] = {"method": method, "seeds": len(runs), "ask_seconds_median": median(asks)}
+        within = np.array([curve.stays(0.5) for curve in runs.values()])
+        row: dict[str, Any] = {"method": label, "seeds": len(runs), "ask_seconds_median": median(asks[label])}
         row |= {"regret_median": float(quantile(np.array(regret), 0.5)), "regret_mean": float(np.mean(regret))}
-        if method != OURS:
+        row |= {
+            "regret_sd": float(np.std(regret, ddof=1)) if len(regret) > 1 else 0.0,
+            "seconds_to_half": _finite(float(quantile(within, 0.5))),
+        }
+        if label != OURS:
             point, ends = difference_interval(ours, regret)
             row["minus_ours"] = [point, *ends]
         rows.append(row)
     rows.sort(key=lambda row: float(row["regret_median"]))
-    budget = described["methods"][OURS]["budget_seconds"]
     seeds = max(row["seeds"] for row in rows)
     text = [
-        f"## {written}, {budget:,.0f} simulated seconds, {seeds} seeds",
+        f"## {name}, {budget:,.0f} simulated seconds, {seeds} seeds",
         "",
-        "| method | median | mean | minus ours | one ask |",
+        "| method | median | mean ± SD | minus ours | within 0.5 from | one ask |",
     ]
-    text.append(f"|{'---|' * 5}")
+    text.append(f"|{'---|' * 6}")
     for row in rows:
         point, low, high = row.get("minus_ours", (0.0, 0.0, 0.0))
         apart = f"{point:+.4f} [{low:+.4f}, {high:+.4f}]" if "minus_ours" in row else ""
-        figures = f"{row['regret_median']:.4f} | {row['regret_mean']:.4f} | {apart} | {row['ask_seconds_median']:.3f} s"
-        text.append(f"| `{row['method']}` | {figures} |")
+        within = "-" if row["seconds_to_half"] is None else f"{row['seconds_to_half']:,.0f} s"
+        figures = f"{row['regret_median']:.4f} | {row['regret_mean']:.4f} ± {row['regret_sd']:.4f} | {apart} | {within}"
+        text.append(f"| `{row['method']}` | {figures} | {row['ask_seconds_median']:.3f} s |")
     return rows, "\n".join(text) + "\n"
 
 
@@ -308,10 +325,12 @@ def main() -> None:
         target = folder / f"plot-{dataset}"
         target.mkdir(exist_ok=True)
         draw(target, problem, NATS + dataset, chosen, hours * 3600.0)
-    for written, path in benches(folder):
-        if not written.startswith(NATS):
-            everything[written], table = synthetic(written, path)
-            text.append(table)
+    others = [(written, path) for written, path in benches(folder) if not written.startswith(NATS)]
+    for name in dict.fromkeys(written.partition(":")[0] for written, _ in others):
+        everything[name], table = elsewhere(
+            name, [(written, path) for written, path in others if written.partition(":")[0] == name]
+        )
+        text.append(table)
     (folder / "summary.json").write_text(json.dumps(everything, indent=1, allow_nan=False) + "\n")
     (folder / "table.md").write_text("\n".join(text))
     print("\n".join(text))
