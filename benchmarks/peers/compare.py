@@ -237,7 +237,7 @@ def _apart(row: Mapping[str, Any]) -> str:
 
 
 def elsewhere(name: str, folders: Sequence[tuple[str, Path]]) -> tuple[list[dict[str, Any]], str]:
-    """A problem that needs no data of others: a row a method, lowest median first, and the table."""
+    """A problem that needs no data of others, with its scores and without: a row a method, lowest median first, and the table."""
     curves: dict[str, Runs] = {}
     asks: dict[str, list[float]] = {}
     for written, path in folders:
@@ -256,10 +256,8 @@ def elsewhere(name: str, folders: Sequence[tuple[str, Path]]) -> tuple[list[dict
         within = np.array([curve.stays(0.5) for curve in runs.values()])
         row: dict[str, Any] = {"method": label, "seeds": len(runs), "ask_seconds_median": median(asks[label])}
         row |= {"regret_median": float(quantile(np.array(regret), 0.5)), "regret_mean": float(np.mean(regret))}
-        row |= {
-            "regret_sd": float(np.std(regret, ddof=1)) if len(regret) > 1 else 0.0,
-            "seconds_to_half": _finite(float(quantile(within, 0.5))),
-        }
+        row["regret_sd"] = float(np.std(regret, ddof=1)) if len(regret) > 1 else 0.0
+        row["seconds_to_half"] = _finite(float(quantile(within, 0.5)))
         if label != OURS:
             point, ends = difference_interval(ours, regret)
             row["minus_ours"] = [point, *ends]
@@ -325,11 +323,12 @@ def main() -> None:
         target = folder / f"plot-{dataset}"
         target.mkdir(exist_ok=True)
         draw(target, problem, NATS + dataset, chosen, hours * 3600.0)
-    others = [(written, path) for written, path in benches(folder) if not written.startswith(NATS)]
-    for name in dict.fromkeys(written.partition(":")[0] for written, _ in others):
-        everything[name], table = elsewhere(
-            name, [(written, path) for written, path in others if written.partition(":")[0] == name]
-        )
+    others: dict[str, list[tuple[str, Path]]] = {}
+    for written, path in benches(folder):
+        if not written.startswith(NATS):
+            others.setdefault(written.partition(":")[0], []).append((written, path))
+    for name, folders in others.items():
+        everything[name], table = elsewhere(name, folders)
         text.append(table)
     (folder / "summary.json").write_text(json.dumps(everything, indent=1, allow_nan=False) + "\n")
     (folder / "table.md").write_text("\n".join(text))
