@@ -9,6 +9,8 @@ function of the cell, so that no table is needed. One ask is the fit of the surr
 - `cold`: nothing is remembered, neither hyper-parameters nor encodings: what a resumed study's first ask takes;
 - `refit`: as in a run when the hyper-parameters are due, starting from those found with 85% of the data;
 - `between`: as in a run otherwise, most asks of a long one: conditioned on the new data alone;
+- `run`: the mean ask of a run from one fit to the next: the hyper-parameters are due at the first, and the data grow by one an ask until they
+  are due again;
 - `botorch`: SingleTaskMultiFidelityGP, its default fit, qMultiFidelityKnowledgeGradient with 8 fantasies, projected to the target,
   by `optimize_acqf` with 4 restarts and 64 raw samples over the unit cube and the fidelity. As `botorch_costs` it is weighed by
   the inverse cost, and the current value is optimised first, as in BoTorch's tutorial; ours does so always.
@@ -71,10 +73,11 @@ LEVELS = {"low": (0.6, 100.0, 0.80), "middle": (0.25, 300.0, 0.95), "full": (0.1
 """Rung -> share of the observations, seconds of an evaluation, correlation with the target."""
 SCORES = {"flops": 0.5, "params": 0.45, "synflow": 0.75, "nwot": 0.75, "jacov": 0.7, "grad_norm": 0.3}
 """Score -> correlation with the target."""
-EARLIER = 0.85  # of the observations: with 1.15 times as many, hyper-parameters are due
+EARLIER = 0.85  # of the observations: with the rest of them, hyper-parameters are due
 FANTASIES, RESTARTS, RAW_SAMPLES = 8, 4, 64
 CHUNK = 512  # choices scored at once
-WAYS = ("cold", "refit", "between")
+GROWTH = 1.15  # that much more data, and hyper-parameters are due
+WAYS = ("cold", "refit", "between", "run")
 KINDS = ("botorch", "botorch_discrete", "botorch_costs")
 
 
@@ -182,6 +185,29 @@ def ours(data: Sample) -> dict[str, tuple[float, float]]:
     return found
 
 
+def cycle(data: State, size: int) -> tuple[float, float]:
+    """Wall and processor seconds of the mean ask from `size` observations until the hyper-parameters are due again.
+
+    Args:
+        data: With `GROWTH` times as many observations.
+        size: Number of observations at the first ask.
+    """
+    policy = CostAware(grow_every=0)
+    earlier = propose(policy, replace(data, observations=data.observations[: int(EARLIER * size)]), {}).memory
+    numbers = range(size, len(data.observations))
+    fits = []
+
+    def asks() -> None:
+        memory = earlier
+        for known in numbers:
+            memory = propose(policy, replace(data, observations=data.observations[:known]), memory).memory
+            fits.append(memory["fitted_at"] == known)
+
+    wall, processor = timed(asks)
+    assert fits[0] and not any(fits[1:]), "one fit, and then none until the data have grown"
+    return wall / len(numbers), processor / len(numbers)
+
+
 def inputs_of(state: State, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
     """Inputs in the unit cube without the fidelity, n x d."""
     X = Features(state)(architectures)
@@ -266,7 +292,10 @@ def main() -> None:
 
     print("| observations | ours | median s | slowest s | processor s | peak GiB |\n|---|---|---|---|---|---|")
     for size in sizes:
-        runs = [ours(sample(space, size, repeat)) for repeat in range(options.repeats)]
+        runs = [
+            {**ours(sample(space, size, repeat)), "run": cycle(sample(space, int(GROWTH * size), repeat).state, size)}
+            for repeat in range(options.repeats)
+        ]
         peak = peak_gibibytes()
         figures: dict[str, object] = {"repeats": options.repeats, "peak_gibibytes": peak, "machine": machine}
         for way in WAYS:
@@ -281,7 +310,8 @@ def main() -> None:
     if options.skip_botorch:
         return
     print(
-        "\n| observations | BoTorch's | fit s | choice s | both, median s | times ours (refit) | (between) |\n|---|---|---|---|---|---|---|"
+        "\n| observations | BoTorch's | fit s | choice s | both, median s | times ours (refit) | (between) | (run) |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
     for size, kind in product(sizes, options.kinds.split(",")):
         repeats = options.botorch_repeats or options.repeats
@@ -289,10 +319,10 @@ def main() -> None:
         both = float(np.median(parts.sum(1)))
         fit, choice = np.median(parts, axis=0)
         parted = {"fit": parts[:, 0].tolist(), "choice": parts[:, 1].tolist()}
-        times = {way: both / medians[size, way] for way in ("refit", "between")}
+        times = {way: both / medians[size, way] for way in WAYS[1:]}
         record(size, {kind: {**parted, "median": both, "ratio": times}})
         print(
-            f"| {size} | {kind} | {fit:.1f} | {choice:.1f} | {both:.1f} | {times['refit']:.0f} | {times['between']:.0f} |",
+            f"| {size} | {kind} | {fit:.1f} | {choice:.1f} | {both:.1f} | {' | '.join(f'{times[way]:.0f}' for way in times)} |",
             flush=True,
         )
 

@@ -133,11 +133,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         stays, regrets = median(group, "stays"), [row["regret"] for row in group]
         shares = [np.mean([row[key] or math.nan for row in group]) for key in ("busy", "busy_until_last_start")]
         against = f"{stays / median(one, 'stays'):.2f}" if one and math.isfinite(stays) else "-"
-        spread = np.std(regrets, ddof=1) / len(regrets) ** 0.5 if len(regrets) > 1 else math.nan
+        spread = f" ({np.std(regrets, ddof=1) / len(regrets) ** 0.5:.3f})" if len(regrets) > 1 else ""
         lines.append(
             f"| `{method}` | {hours:g} | {workers} | {len(group)} | {shares[0]:.1%} | {shares[1]:.1%} | "
             f"{f'{stays:,.0f}' if math.isfinite(stays) else 'never'} | {against} | {median(group, 'makespan') / 3600:.2f} | "
-            f"{np.mean(regrets):.3f} ({spread:.3f}) |"
+            f"{np.mean(regrets):.3f}{spread} |"
         )
     return "\n".join(lines)
 
