@@ -127,10 +127,10 @@ class Again:
         cost = self.state.cost
         return [i for i in places if (self.members[i].key, rung) not in taken and cost(self.members[i], rung) <= money]
 
-    def judge(self, rung: str, places: Sequence[int], gains: Vector, slack: float) -> Rung:
+    def judge(self, rung: str, places: Sequence[int], gains: Vector, slack: float, priced: bool = True) -> Rung:
         candidates = [self.members[i] for i in places]
         costs = np.array([self.state.cost(a, rung) for a in candidates])
-        return Rung.of(candidates, gains, costs, gains / (costs + slack))
+        return Rung.of(candidates, gains, costs, gains / (costs + slack) if priced else gains)
 
     def by_mean_at_target(self) -> None:
         target = self.state.ladder.target.name
@@ -144,9 +144,9 @@ class Again:
         places = self.open(target, self.by_mean, self.free)[:60]
         self.rungs[target] = self.judge(target, places, self.belief.improvement(self.members, places), slack)
 
-    def taken(self, decision: dict[str, Any]) -> str:
-        """The rung of the best rate, but for the last four runs at the target, told in words in docs/decisions/0023."""
-        target, best = self.state.ladder.target.name, max(self.rates, key=lambda rung: self.rates[rung])
+    def end(self) -> tuple[int, float, int] | None:
+        """The last four runs at the target, in words in docs/decisions/0023: how many, what they leave over, how many were made."""
+        target = self.state.ladder.target.name
         ran = [o.query.rung for o in self.state.observations if o.value is not None]
         made = [*ran, *(q.rung for q in [*self.state.pending, *self.chosen])].count(target)
         left = self.left - sum(self.state.cost(q.architecture, q.rung) for q in self.chosen)
@@ -155,12 +155,22 @@ class Again:
         room = int((sums <= left).sum())
         continuous, only = self.state.space.continuous, len(self.state.ladder.evaluations) < 2
         if self.state.rule == "evaluated" or continuous or only or not 1 <= room <= 4:
+            return None
+        return room, left - float(sums[room - 1]), made
+
+    def taken(self, decision: dict[str, Any]) -> str:
+        """The rung of the best rate, but for the last runs at the target."""
+        target, best = self.state.ladder.target.name, max(self.rates, key=lambda rung: self.rates[rung])
+        end = self.end()
+        if end is None:
             assert "last_runs" not in decision
+            assert "unpriced" not in decision
             return best
-        over = left - sums[room - 1]
+        room, over, made = end
         assert decision["last_runs"] == pytest.approx(
             {"affordable": room, "over_seconds": over, "made": made}, rel=CLOSE, abs=1e-6
         )
+        assert decision["unpriced"] == [target]
         prices_of = {rung: self.pairs[rung]["cost"] if rung in self.pairs else told.costs[0] for rung, told in self.rungs.items()}
         if best == target or target not in self.rates or prices_of[best] <= over or made + room < 3:
             return best
@@ -194,7 +204,8 @@ class Again:
             order = self.by_mean if level == self.last else pooled[np.argsort(-upper, kind="stable")].tolist()
             places = self.open(rung.name, order, money)[: 60 if level == self.last else 400]
             shortlists[level] = places
-            told = self.judge(rung.name, places, gains(acquisition(), places, level), slack)
+            priced = level < self.last or self.end() is None  # docs/decisions/0024
+            told = self.judge(rung.name, places, gains(acquisition(), places, level), slack, priced)
             self.rungs[rung.name] = told
             self.rates[rung.name] = float(told.gains[0] / told.costs[0])
         leading = max(self.rates, key=lambda rung: self.rates[rung])
@@ -344,6 +355,13 @@ def test_a_search_for_what_was_evaluated_says_what_decided(storage: str, home: P
     """Early looks at the target, information, and the last part of the budget: every rule that there is."""
     run("kd", "kd-table", "--budget", "300s", "--set", "recommend=evaluated", "--set", "seed=1")
     assert {why["decision"]["rule"] for why in verify("kd", storage, home)} == {"mean", "information", "improvement"}
+
+
+def test_the_last_runs_at_the_target_say_what_decided(storage: str, home: Path) -> None:
+    """Of a list of architectures, with a rung below: where few runs are left, their prices do not count."""
+    run("kd", "kd-table", "--budget", "130s")
+    last = [why["decision"] for why in verify("kd", storage, home) if "last_runs" in why["decision"]]
+    assert any(decision["rungs"][decision["unpriced"][0]].get("gain", 0) > 0 for decision in last)
 
 
 def rewritten(events: Sequence[Event], change: Callable[[dict[str, Any]], dict[str, Any]]) -> list[Event]:

@@ -203,10 +203,10 @@ class CostAware(AbstractPolicy):
             price = cost(first[0], last)
             if price <= min(self.insurance_share * state.total, free):
                 gains = belief.improvement(members, first)
-                query, _ = self._query(gains, [price], members, first, last, state, "early look at the target")
+                query, _ = self._query(gains, [price], members, first, last, state, "early look at the target", None)
                 rivals = contest(members, new, mean[new], np.array([cost(i, last) for i in new]))
                 return explain(query, {target: rivals}, rule="mean")
-        kept = 0.0
+        small, kept = _SMALL * state.left, 0.0
         if state.rule == "evaluated":
             if not at_target and any(o.query.rung == target and o.status is Status.OK for o in state.observations):
                 return None  # what the lower levels could still tell would not change which trained architecture is the best
@@ -217,13 +217,18 @@ class CostAware(AbstractPolicy):
                 gains = belief.improvement(members, at_target)
                 prices = [cost(i, last) for i in at_target]
                 reason = "the last part of the budget goes to the target"
-                query, rivals = self._query(gains, prices, members, at_target, last, state, reason)
-                return explain(query, {target: rivals}, rule="improvement", slack=_SMALL * state.left)
+                query, rivals = self._query(gains, prices, members, at_target, last, state, reason, small)
+                return explain(query, {target: rivals}, rule="improvement", slack=small)
         money = [min(free, left - kept)] * last + [free]  # what a run at each level may cost
         by_promise = np.argsort(-belief.promise(members), kind="stable")
         reference = np.unique(np.r_[by_mean[:250], by_promise[:150]])
         likely = np.sort(by_promise[:_LIKELY])
         gradient = belief.gradient(members, reference)
+        end = None
+        # The rule `evaluated` has an end of its own, and in a continuous space the answer lies between what was run.
+        if state.rule != "evaluated" and not state.space.continuous and len(state.ladder.evaluations) > 1:
+            new = [i for i in open(last, by_mean, 60, left) if (members[i].key, target) not in state.excluded]
+            end = LastRuns.of([cost(i, last) for i in new], left, self._runs(state, target, chosen))
         found: list[EvaluationQuery] = []
         contests: dict[str, dict[str, Json]] = {}
         left_out: dict[str, str] = {}
@@ -242,7 +247,8 @@ class CostAware(AbstractPolicy):
             gains = belief.gains(gradient, members, level, places)
             prices = [cost(i, level) for i in places]
             reason = "most information about the optimum per second"
-            query, contests[rung.name] = self._query(gains, prices, members, places, level, state, reason)
+            slack = None if level == last and end is not None and end.few else small
+            query, contests[rung.name] = self._query(gains, prices, members, places, level, state, reason, slack)
             found.append(query)
             if level and not self._runs(state, rung.name, chosen):
                 unseen[level] = places
@@ -257,13 +263,8 @@ class CostAware(AbstractPolicy):
                 worth[pair.rung] = rate(pair)
                 contests[pair.rung]["pair"] = {"gain": pair.why["gain"], "cost": pair.why["cost"]}
                 found.append(pair)
-        end = None
-        # The rule `evaluated` has an end of its own, and in a continuous space the answer lies between what was run.
-        if state.rule != "evaluated" and not state.space.continuous and len(state.ladder.evaluations) > 1:
-            new = [i for i in open(last, by_mean, 60, left) if (members[i].key, target) not in state.excluded]
-            end = LastRuns.of([cost(i, last) for i in new], left, self._runs(state, target, chosen))
         best = max(found, key=rate) if end is None else end.choose(found, target)
-        return explain(best, contests, rule="information", slack=_SMALL * state.left, left_out=left_out, worth=worth, end=end)
+        return explain(best, contests, rule="information", slack=small, left_out=left_out, worth=worth, end=end)
 
     @staticmethod
     def _pair(
@@ -321,17 +322,19 @@ class CostAware(AbstractPolicy):
         level: int,
         state: State,
         reason: str,
+        slack: float | None,
     ) -> tuple[EvaluationQuery, dict[str, Json]]:
-        """The candidate of a rung that gains most, where prices are small against what is left; most per second where they are not.
+        """The candidate of a rung that gains most per second, with `slack` seconds added to each price; None: that gains most.
 
         With the best few of the rung, as `contest` tells them.
 
         Gains of candidates of one rung do not add up, since there is one best architecture: divided by their prices, they would
-        lead to the smallest networks. Between rungs, seconds count.
+        lead to the smallest networks, so that prices that are small against what is left hardly count. Nor do those of the last
+        runs at the target, of which there are as many whichever is chosen. Between rungs, seconds count.
         """
         rung = state.ladder.levels[level].name
         costs = np.maximum(prices, 1e-9)
-        scores = gains / (costs + _SMALL * state.left)
+        scores = gains if slack is None else gains / (costs + slack)
         place = int(np.argmax(scores))
         if (members[found[place]].key, rung) in state.excluded:
             reason = f"once more, with another seed: {reason}"

@@ -2,6 +2,7 @@
 
 The knowledge gradient weighs one query against another by gain per second. Near the end seconds are not alike: a lower run that takes more of
 them than the last runs at the target leave over costs a whole one of these.
+Among candidates at the target a lower price buys nothing, on the other hand: there are as many runs whichever comes next.
 """
 
 from __future__ import annotations

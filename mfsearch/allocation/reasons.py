@@ -77,7 +77,7 @@ def explained(
         belief: The posterior that decided.
         rule: What gains and scores are.
         pool: Architectures that those compared were taken from.
-        slack: Device seconds added to each cost in the scores within a rung.
+        slack: Device seconds added to each cost in the scores within a rung; among the last runs at the target scores are gains.
         beside: How many queries were decided just before, in the same proposal; the belief counts them as running.
         left_out: Rung -> why none of its candidates was judged.
         worth: Rung -> gain per second that the choice between the rungs looked at.
@@ -108,6 +108,7 @@ def explained(
     }
     if end is not None and end.few:
         decision["last_runs"] = end.to_json()
+        decision["unpriced"] = [state.ladder.target.name]
     why = dict(query.why)
     if "second" in why:
         decision["second"] = why.pop("second")

@@ -210,6 +210,9 @@ def _legend(found: Mapping[str, Any], decision: Mapping[str, Any]) -> list[Text]
     known = {"target": found["target"], "slack": format_seconds(decision["slack_seconds"])}
     said = {"gain": _GAIN.get(decision["rule"], ""), "score": _SCORE[decision["rule"]]}
     lines = [f"{what}: {text.format(**known)}" for what, text in said.items() if text]
+    lines += [
+        f"score at {rung}: the gain, since prices do not count among its last runs" for rung in decision.get("unpriced", ())
+    ]
     standard = "gains and scores" if said["gain"] else "scores"
     lines += [
         f"of: candidates that were compared there, out of a pool of {decision['pool']}",

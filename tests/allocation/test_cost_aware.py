@@ -224,10 +224,11 @@ def test_the_first_target_run_is_judged_with_a_second_one(make: Callable[..., St
 
 def test_prices_count_among_architectures_where_little_is_left(make: Callable[..., State], members: list[Architecture]) -> None:
     gains, prices = np.array([0.3, 0.5, 0.4]), [1.0, 9.0, 2.0]
-    for free, best in ((1e6, 1), (100.0, 2), (1e-3, 0)):  # 5% of 100 s: 0.050, 0.036, 0.057 a second
-        query, _ = CostAware._query(gains, prices, members, [3, 4, 5], 1, make(free=free, total=1e6), "")
+    for slack, best in ((5e4, 1), (5.0, 2), (5e-5, 0), (None, 1)):  # 5 s: 0.050, 0.036, 0.057 a second
+        query, rivals = CostAware._query(gains, prices, members, [3, 4, 5], 1, make(), "", slack)
         assert query.architecture == members[3 + best]
         assert query.why["gain_per_second"] == gains[best] / prices[best]  # between rungs, the price counts in full
+        assert rivals["best"][0]["score"] == pytest.approx(gains[best] / (1 if slack is None else prices[best] + slack))  # type: ignore[index, call-overload]
 
 
 def test_a_small_budget_is_not_spent_on_random_evaluations(make: Callable[..., State], members: list[Architecture]) -> None:
