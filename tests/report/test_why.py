@@ -28,7 +28,7 @@ INFORMATION: dict[str, Any] = {
                 "architecture": "b",
                 "gain": 0.1,
                 "cost": 5.0,
-                "score": 0.0111,
+                "score": 0.1,
                 "pair": {"gain": 0.3, "cost": 10.0},
             },
             "middle": {"left_out": "it was found useless"},
@@ -38,6 +38,7 @@ INFORMATION: dict[str, Any] = {
         "incumbent": {"evaluation": 4, "figure": 78.5},
         "pending": [6],
         "last_runs": {"affordable": 3, "over_seconds": 12.0, "made": 2},
+        "unpriced": ["full"],
         "beside": 0,
     },
 }
@@ -76,11 +77,12 @@ def test_a_choice_by_information(history):
         "gain / (cost + 4.0 s)",
     ):
         assert words in page
+    assert "score at full: the gain, since prices do not count among its last runs" in " ".join(page.split())
     figures = [line.split()[:6] for line in page.splitlines() if line.startswith(("few", "full"))]
     assert figures[0] == ["few", "0.25", "2.0", "s", "0.125", "0.0416"]
     assert figures[1] == ["few", "0.24", "2.5", "s", "0.0369", "c"]
     assert figures[2][:5] == ["full", "0.3", "10", "s", "0.03"]
-    assert figures[3] == ["full", "0.1", "5.0", "s", "0.0111", "60"]
+    assert figures[3] == ["full", "0.1", "5.0", "s", "0.1", "60"]
     assert max(len(line) for line in shown(found, 60).splitlines()) <= 60
 
 
