@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ def test_a_live_view_for_a_terminal(study: Study, tmp_path: Path):
 
 
 def test_an_interrupt_leaves_as_everywhere(study: Study, tmp_path: Path):
-    watch = start(study, tmp_path, stdout=subprocess.PIPE)
+    # Whoever starts the tests may ignore Ctrl-C, as a shell's background jobs do, and hand that down.
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    watch = start(study, tmp_path, stdout=subprocess.PIPE, preexec_fn=heeded)
     assert watch.stdout is not None
     watch.stdout.readline()
     time.sleep(0.3)
