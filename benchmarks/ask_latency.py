@@ -7,7 +7,7 @@ Three levels and six scores on all 6,466 classes of NAS-Bench-201, every one a c
 function of the cell, so that no table is needed. One ask is the fit of the surrogate and the choice of the next evaluation:
 
 - `cold`: nothing is remembered, neither hyper-parameters nor encodings: what a resumed study's first ask takes;
-- `refit`: as in a run when the hyper-parameters are due, starting from those found with 85% of the data;
+- `refit`: as in a run when the hyper-parameters are due, starting from those found with 85% of the data, an ask before with one observation less;
 - `between`: as in a run otherwise, most asks of a long one: conditioned on the new data alone;
 - `run`: the mean ask of a run from one fit to the next: the hyper-parameters are due at the first, and the data grow by one an ask until they
   are due again;
@@ -178,6 +178,8 @@ def ours(data: Sample) -> dict[str, tuple[float, float]]:
     found = {"cold": timed(partial(propose, CostAware(grow_every=0), data.state, {}))}
     policy = CostAware(grow_every=0)
     earlier = propose(policy, data.earlier, {}).memory
+    before = replace(data.state, observations=data.state.observations[:-1])
+    propose(policy, before, {**earlier, "fitted_at": len(before.observations)})  # the ask before, of an evaluation that has ended
     asked: list[Proposal] = []
     found["refit"] = timed(lambda: asked.append(propose(policy, data.state, earlier)))
     assert asked[0].memory["fitted_at"] == size, "the hyper-parameters must have been due"

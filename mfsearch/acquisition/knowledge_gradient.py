@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mfsearch.errors import DataError
@@ -113,6 +115,8 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
         self.realised = realised
         self.reference = reference
         self._given, self._given_projected = model, projected
+        self._rows: dict[int, int] = {}  # where `_lowest` has the k_0 of a query and the reference points
+        self._lowest = reference.new_empty(0, len(reference))
         self.set_X_pending(X_pending)
 
     def set_X_pending(self, X_pending: Tensor | None = None) -> None:
@@ -143,19 +147,34 @@ class DiscreteKnowledgeGradient(AcquisitionFunction):
         points = X.reshape(-1, X.shape[-1])
         return self.gain(points, self._model.project(points)).reshape(X.shape[:-2])
 
-    def gain(self, points: Tensor, own: Tensor) -> Tensor:
-        """The same for points: b x (d+1) whose V: n x b, what `project` says of them, is known, b."""
+    def gain(self, points: Tensor, projected: Tensor, places: Sequence[int] | NDArray[np.intp] | None = None) -> Tensor:
+        """The same for points: b x (d+1) whose V: n x b, what `project` says of them, is known, b.
+
+        `places` number the architectures: what one at any level has in common with the reference points is then computed once.
+        """
         model, kernel = self._model, self._model.parameters_of.kernel
         level = points[:, -1].round().long()
-        variance = (kernel.variance(points) - own.square().sum(-2)).clamp_min(0.0)
-        covariance = kernel.forward(points, self.reference) - own.transpose(-1, -2) @ self._projected
+        variance = (kernel.variance(points) - projected.square().sum(-2)).clamp_min(0.0)
+        lowest = None if places is None else self._in_common(points, [int(place) for place in places])
+        covariance = kernel.forward(points, self.reference, lowest=lowest) - projected.mT @ self._projected
         if self.realised is not None:
             at_target = torch.nonzero(level == model.levels - 1)[:, 0]  # a query of a lower level has no value in common
-            own_value = (points[at_target].unsqueeze(-2) == self.reference).all(-1)
-            covariance[at_target] += own_value * model.noise[-1]
+            found, known = points[at_target], self.reference
+            own, other = torch.nonzero(found[:, -2, None] == known[:, -2]).unbind(-1)  # pairs that may be the same
+            same = (found[own] == known[other]).all(-1)
+            covariance[at_target[own[same]], other[same]] += model.noise[-1]
             covariance = torch.where(torch.isnan(self.realised), covariance, 0.0)
         slopes = covariance / (variance + model.noise[level]).sqrt().unsqueeze(-1)
         return expected_maximum_gain(self._means, slopes)
+
+    def _in_common(self, points: Tensor, places: Sequence[int]) -> Tensor:
+        """k_0 of points: b x (d+1) and the reference points, b x r; those of all places that were asked for are kept."""
+        new = [i for i, place in enumerate(places) if place not in self._rows]
+        if new:
+            self._rows.update(zip((places[i] for i in new), range(len(self._rows), len(self._rows) + len(new)), strict=True))
+            more = self._model.parameters_of.kernel.component(0, points[new], self.reference)
+            self._lowest = torch.cat([self._lowest, more])
+        return self._lowest[[self._rows[place] for place in places]]
 
 
 class PerSecond(AcquisitionFunction):

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from mfsearch.acquisition.knowledge_gradient import DiscreteKnowledgeGradient
 from mfsearch.allocation.base import State
-from mfsearch.allocation.features import REFERENCE, Features
-from mfsearch.allocation.kept import MOST, Kept, Pool
-from mfsearch.allocation.subset import subset
-from mfsearch.records import Architecture, EvaluationQuery, Json, Observation, Status
+from mfsearch.allocation.features import Features
+from mfsearch.allocation.kept import LONG, MOST, Kept, Pool
+from mfsearch.allocation.subset import scored_level, subset
+from mfsearch.records import Architecture, EvaluationQuery, Json, Status
 from mfsearch.surrogate.cokriging import CHUNK, SMALLEST_VARIANCE, CokrigingModel, Whitened
 from mfsearch.surrogate.data import TrainingData
 from mfsearch.surrogate.fit import fit_cokriging, fit_outlook, usable
@@ -27,7 +27,6 @@ _ALWAYS = 12  # observations up to which the hyper-parameters are fitted at ever
 _GROWTH = 1.15  # after that they are fitted anew whenever the data have grown by this factor
 _ENOUGH = 6  # target observations from which a level can be called useless
 _OFTEN = 100  # lists from this length on are remembered within a decision, which asks for their figures again
-_BEST_SCORED = 100  # scores that count as a level, besides the first ones
 _INTERVAL = 1.959964  # two-sided 95% of a normal
 
 Vector = NDArray[np.float64]
@@ -79,7 +78,7 @@ class Belief:
         self._long: list[_Long] = []
         levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
         evaluated = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
-        done = subset(evaluated, levels) + _scored(state)
+        done = subset(evaluated, levels) + scored_level(state)
         level = np.array([levels[o.query.rung] for o in done])
         values = np.array([o.value for o in done], dtype=np.float64)
         wanted = state.objective.signal
@@ -160,7 +159,7 @@ class Belief:
     def realised(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Values observed at a deterministic target, n; NaN where there is none."""
         known = self._realised or {}
-        if len(architectures) >= _OFTEN and (pool := self._remembered(architectures).pool) is not None:
+        if len(architectures) >= LONG and (pool := self._remembered(architectures).pool) is not None:
             figures = np.full(len(architectures), np.nan)
             for key, value in known.items():
                 if (place := pool.places.get(key)) is not None:
@@ -233,7 +232,7 @@ class Belief:
             if isinstance(acquisition, DiscreteKnowledgeGradient) and acquisition.judges(self.model):
                 own = self._projected(architectures, level, among)
                 if own is not None:
-                    return acquisition.gain(X, own).numpy()
+                    return acquisition.gain(X, own, among).numpy()
             gains: NDArray[np.float64] = acquisition(X.unsqueeze(1)).numpy()
         return gains
 
@@ -275,7 +274,7 @@ class Belief:
         long = _Long(architectures, self._features.pool(architectures))
         long.inputs = self._features(architectures) if long.pool is None else long.pool.inputs
         if self._outlook is not None:
-            expected = self._expected(architectures, long.inputs) if long.pool is None else self._expected_of(long, long.pool)
+            expected = self._expected(architectures, long.inputs) if long.pool is None else self._expected_of(long.pool)
             long.inputs = np.c_[long.inputs, expected]
         self._long.append(long)
         return long
@@ -294,11 +293,15 @@ class Belief:
             self._outlooks.update(zip((architectures[i].key for i in new), found, strict=True))
         return np.array([self._outlooks[a.key] for a in architectures])
 
-    def _expected_of(self, long: _Long, pool: Pool) -> NDArray[np.float64]:
+    def _expected_of(self, pool: Pool) -> NDArray[np.float64]:
         """The same of a whole pool, n; of those that have one already, theirs."""
         assert self._outlook is not None
-        X = torch.from_numpy(np.c_[pool.inputs, np.zeros(len(pool.inputs))])
-        found: NDArray[np.float64] = self._outlook.mean(X, self._lowest(long, self._outlook)).numpy()
+        outlook, X = self._outlook, torch.from_numpy(np.c_[pool.inputs, np.zeros(len(pool.inputs))])
+        weights = torch.zeros(len(self._observed), dtype=X.dtype)
+        weights[self._by_level[: len(outlook.train_X)]] = outlook.weights
+        with torch.inference_mode():
+            told = pool.product(outlook.parameters_of.kernel, self._observed, weights)
+            found = (outlook.mean(X) if told is None else outlook.parameters_of.prior_mean(X) + told).numpy().copy()
         for key, value in self._outlooks.items():
             if (place := pool.places.get(key)) is not None:
                 found[place] = value
@@ -307,6 +310,15 @@ class Belief:
     def _posterior(self, architectures: Sequence[Architecture], level: int, among: Places | None = None) -> tuple[Vector, Vector]:
         """Mean and variance of the function without noise; of a whole list remembered likewise, until the model changes."""
         if len(architectures) < _OFTEN:
+            for long in self._long:  # of a pool that this decision looked at
+                if (
+                    among is None
+                    and level in long.figures
+                    and long.pool
+                    and all(a.key in long.pool.places for a in architectures)
+                ):
+                    there = [long.pool.places[a.key] for a in architectures]
+                    return long.figures[level][0][there], long.figures[level][1][there]
             mean, variance = self.model.mean_variance(self.inputs(architectures, level, among))
             return mean.numpy(), variance.numpy()
         long = self._remembered(architectures)
@@ -325,7 +337,7 @@ class Belief:
     def _whitened(self, long: _Long) -> Whitened | None:
         """What the observations say of a remembered list at every level."""
         if long.whitened is None and len(self.model.train_X) * len(long.inputs) <= MOST:
-            long.whitened = self.model.whiten(torch.from_numpy(long.inputs), self._lowest(long, self.model))
+            long.whitened = self.model.whiten(torch.from_numpy(long.inputs), self._lowest(long))
         return long.whitened
 
     def _projected(self, architectures: Sequence[Architecture], level: int, among: Places | None) -> Tensor | None:
@@ -335,44 +347,25 @@ class Belief:
         whitened = self._whitened(self._remembered(architectures))
         return None if whitened is None else self.model.projected(whitened, level, torch.as_tensor(np.asarray(among)))
 
-    def _lowest(self, long: _Long, model: CokrigingModel) -> list[Tensor] | None:
-        """The kernel's k_0 of a model's training points and each chunk of a pool, where it is kept."""
+    @torch.inference_mode()
+    def _lowest(self, long: _Long) -> list[Tensor] | None:
+        """The kernel's k_0 of the model's training points and each chunk of a pool, where it is kept."""
         if long.pool is None:
             return None
-        kernel = model.parameters_of.kernel
+        model, kernel = self.model, self.model.parameters_of.kernel
         if long.shared is None or long.shared[0] != kernel.marks(0):
-            with torch.inference_mode():
-                found = long.pool.lowest(kernel, self._observed, self._by_level)
+            found = long.pool.lowest(kernel, self._observed, self._by_level)
             if found is None:
                 return None
             long.shared = kernel.marks(0), found
         _, shared = long.shared
-        # The outlook's points are the first of these, evaluations that are only assumed come behind them.
-        rows = len(model.train_X)
-        if rows > len(shared[0]):
+        if len(model.train_X) > len(shared[0]):  # evaluations that are only assumed come behind the others
             assumed = model.train_X[len(shared[0]) :, : self._observed.shape[1]]
             chunks = torch.split(torch.from_numpy(long.pool.inputs), CHUNK)
-            with torch.inference_mode():
-                more = [kernel.component(0, assumed, chunk) for chunk in chunks]
+            more = [kernel.component(0, assumed, chunk) for chunk in chunks]
             shared = [torch.cat(parts) for parts in zip(shared, more, strict=True)]
             long.shared = kernel.marks(0), shared
-        return [chunk[:rows] for chunk in shared]
-
-
-def _scored(state: State) -> list[Observation]:
-    """Scores that are a level of the co-kriging, as if they had been evaluated: the first, which are random, and the best of the others."""
-    found = []
-    for rung in state.ladder.scores:
-        if rung.role != "level":
-            continue
-        column = rung.columns.index(rung.signal.removeprefix("-"))
-        known = [(key, row[column]) for key, row in state.scores.get(rung.name, {}).items()]
-        values = [(key, state.objective.oriented(rung.signal, value)) for key, value in known if value is not None]
-        first, others = values[:REFERENCE], sorted(values[REFERENCE:], key=lambda item: -item[1])[:_BEST_SCORED]
-        for key, value in first + others:
-            query = EvaluationQuery(state.architectures[key], rung.name)
-            found.append(Observation(query, Status.OK, 0.0, value))
-    return found
+        return shared
 
 
 class _Scale:

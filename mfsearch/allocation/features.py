@@ -243,10 +243,11 @@ class Features:
         if len(architectures) < LONG:
             return None
         keys = [a.key for a in architectures]
-        looked_at = [known for rung, known in self._rungs if rung.name not in self._unproven]
-        if any(known and not all(key in known for key in keys) for known in looked_at):
-            return None
         before = self._kept.find(self._learned, keys)
+        new = keys if before is None else keys[len(before.keys) :]
+        looked_at = [known for rung, known in self._rungs if rung.name not in self._unproven]
+        if any(known and not all(key in known for key in new) for known in looked_at):
+            return None
         if before is None:
             found = Pool(keys, self(architectures))
         elif (known := len(before.keys)) < len(keys):
@@ -350,4 +351,5 @@ def scored(state: State) -> Mapping[str, Architecture]:
 
 def first_scored(state: State, n: int) -> list[Architecture]:
     """The first n of the pool, or as many as there are."""
-    return list(islice(scored(state).values(), n))
+    known = state.scores.get(state.ladder.scores[0].name, {}) if state.ladder.scores else state.architectures
+    return list(islice((a for key, a in state.architectures.items() if key in known), n))

@@ -5,6 +5,7 @@ No figure depends on it: whatever is kept is, bit by bit, what would be computed
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,7 @@ class Pool:
         self.keys, self.inputs = keys, inputs
         self.places = {key: place for place, key in enumerate(keys)}
         self._tiles: dict[int, list[Tensor]] = {}  # of each chunk of the list
+        self._far: list[Tensor] = []  # what the kernel makes of the list
         self._observed = torch.empty(0, inputs.shape[1], dtype=torch.float64)
         self._marks: tuple[bytes, ...] = ()
 
@@ -53,27 +55,54 @@ class Pool:
 
         Row i is that of observation order[i]. None where all that is more than is kept.
         """
+        blocks = self._blocks(kernel, observed)
+        if blocks is None:
+            return None
+        rows = torch.split(torch.argsort(order), _TILE)
+        found = []
+        for tiles in blocks:
+            found.append(tiles[0].new_empty(len(observed), tiles[0].shape[-1]))
+            for place, tile in zip(rows, tiles, strict=True):
+                found[-1].index_copy_(0, place, tile)
+        return found
+
+    def product(self, kernel: CokrigingKernel, observed: Tensor, weights: Tensor) -> Tensor | None:
+        """The transpose of k_0 of the observations, n x d, and the pool, times weights, n; None as for `lowest`."""
+        blocks = self._blocks(kernel, observed)
+        if blocks is None:
+            return None
+        parts = torch.split(weights, _TILE)
+        told = [[w @ tile for w, tile in zip(parts, tiles, strict=True)] for tiles in blocks]
+        return torch.cat([functools.reduce(torch.add, some) for some in told])
+
+    def _blocks(self, kernel: CokrigingKernel, observed: Tensor) -> list[list[Tensor]] | None:
+        """k_0 of each tile of the observations, the last one smaller, and each chunk of the pool; None: it is more than is kept."""
         n = len(observed)
         if n * len(self.keys) > MOST:
             self._tiles.clear()
+            self._far = []
             return None
         marks = kernel.marks(0)
         same = min(n, len(self._observed))
+        inputs = torch.from_numpy(self.inputs)
+        if marks != self._marks or not self._far:
+            self._far = kernel.far(0, inputs)
         if marks != self._marks or not torch.equal(observed[:same], self._observed[:same]):
             self._tiles.clear()
         self._marks, self._observed = marks, observed
-        found = []
         whole = n // _TILE
-        rows = torch.split(torch.argsort(order), _TILE)
-        inputs = torch.from_numpy(self.inputs)
-        rest = torch.split(kernel.component(0, observed[whole * _TILE :], inputs), CHUNK, -1)
-        for number, chunk in enumerate(torch.split(inputs, CHUNK)):
+        chunks = list(zip(*(torch.split(side, CHUNK) for side in self._far), strict=True))
+        known = min(len(self._tiles.get(number, ())) for number in range(len(chunks)))
+        near = {tile: kernel.near(0, observed[tile * _TILE : (tile + 1) * _TILE]) for tile in range(known, whole)}
+        found = []
+        for number, far in enumerate(chunks):
             tiles = self._tiles.setdefault(number, [])
-            for tile in range(len(tiles), whole):
-                tiles.append(kernel.component(0, observed[tile * _TILE : (tile + 1) * _TILE], chunk))
-            found.append(chunk.new_empty(n, len(chunk)))
-            for place, tile_of in zip(rows, [*tiles[:whole], rest[number]], strict=False):
-                found[-1].index_copy_(0, place, tile_of)
+            tiles.extend(kernel.between(0, near[tile], far) for tile in range(len(tiles), whole))
+            found.append(tiles[:whole])
+        if n % _TILE:
+            rest = kernel.between(0, kernel.near(0, observed[whole * _TILE :]), self._far)
+            for tiles, last in zip(found, torch.split(rest, CHUNK, -1), strict=True):
+                tiles.append(last)
         return found
 
 

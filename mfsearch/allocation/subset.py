@@ -12,10 +12,15 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mfsearch.records import Observation
+from mfsearch.allocation.base import State
+from mfsearch.allocation.features import REFERENCE
+from mfsearch.records import EvaluationQuery, Observation, Status
 
 MOST: Final = 1000
 """Observations that are all given to the surrogate."""
+
+BEST_SCORED: Final = 100
+"""Scores that count as a level, besides the first ones."""
 
 
 def subset(observations: Sequence[Observation], levels: Mapping[str, int], most: int = MOST) -> list[Observation]:
@@ -37,6 +42,22 @@ def subset(observations: Sequence[Observation], levels: Mapping[str, int], most:
         left -= min(share, len(places))
         taken.update(places if len(places) <= share else _chosen(observations, places, share))
     return [observation for place, observation in enumerate(observations) if place in taken]
+
+
+def scored_level(state: State) -> list[Observation]:
+    """Scores that are a level of the co-kriging, as if they had been evaluated: the first, which are random, and the best of the others."""
+    found = []
+    for rung in state.ladder.scores:
+        if rung.role != "level":
+            continue
+        column = rung.columns.index(rung.signal.removeprefix("-"))
+        known = [(key, row[column]) for key, row in state.scores.get(rung.name, {}).items()]
+        values = [(key, state.objective.oriented(rung.signal, value)) for key, value in known if value is not None]
+        first, others = values[:REFERENCE], sorted(values[REFERENCE:], key=lambda item: -item[1])[:BEST_SCORED]
+        for key, value in first + others:
+            query = EvaluationQuery(state.architectures[key], rung.name)
+            found.append(Observation(query, Status.OK, 0.0, value))
+    return found
 
 
 def _chosen(observations: Sequence[Observation], places: Sequence[int], share: int) -> list[int]:

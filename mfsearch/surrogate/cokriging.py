@@ -28,6 +28,7 @@ from mfsearch.surrogate.kernel import CokrigingKernel
 
 JITTER = 1e-6  # added to every noise variance, in standardised units: a thousandth of a standard deviation
 SMALLEST_VARIANCE = 1e-12
+_ROWS = 64  # of a triangular matrix that are multiplied at once
 CHUNK = 1024  # candidates predicted at once: their covariances with the training points stay in the cache
 
 
@@ -39,7 +40,7 @@ class ScoreMean(nn.Module):
 
     def __init__(self, trusted: tuple[int, ...], capacity: tuple[int, ...] = (), levels: int = 1) -> None:
         super().__init__()
-        self.trusted, self.capacity = list(trusted), list(capacity)
+        self.trusted, self.capacity, self._levels = list(trusted), list(capacity), levels
         self.growth = nn.Parameter(torch.zeros(levels - 1 if capacity else 0, dtype=torch.float64))
         self.constant = nn.Parameter(torch.zeros((), dtype=torch.float64))
         self.slope = nn.Parameter(torch.zeros((), dtype=torch.float64))
@@ -52,12 +53,15 @@ class ScoreMean(nn.Module):
         """Mean of the capacity columns of X: ... x n x (d+1), ... x n; 0 where there are none."""
         return X[..., self.capacity].mean(-1) if self.capacity else torch.zeros_like(X[..., 0])
 
+    def own(self, X: Tensor) -> Tensor:
+        """Prior means of the d_l at X: n x (d+1), L x n; the level of X is not looked at."""
+        size, lowest = self.size(X), self.constant + self.slope * self.score(X)
+        above = torch.outer(self.growth, size) if len(self.growth) else size.new_zeros(self._levels - 1, len(X))
+        return torch.cat([lowest[None], above])
+
     def forward(self, X: Tensor, coupling: Tensor) -> Tensor:
         """Prior mean of f_l(x) at X: ... x n x (d+1), ... x n; coupling C: L x L says how much of d_l is in each level."""
-        return self.shared(X, coupling[X[..., -1].round().long()])
-
-    def shared(self, X: Tensor, shares: Tensor) -> Tensor:
-        """The same where the shares of the d_l are known: ... x n x L, or L for all; the level of X is not looked at."""
+        shares = coupling[X[..., -1].round().long()]
         mean = shares[..., 0] * (self.constant + self.slope * self.score(X))
         return mean + (shares[..., 1:] @ self.growth) * self.size(X) if len(self.growth) else mean
 
@@ -92,6 +96,15 @@ class Hyperparameters(nn.Module):
         return {name: parameter.tolist() for name, parameter in self.named_parameters()}
 
 
+def _lower_times(lower: Tensor, block: Tensor) -> Tensor:
+    """Lower triangular times block, n x n and n x m: half the work of a product, and less time than a solve of that work."""
+    out = torch.empty_like(block)
+    for first in range(0, len(lower), _ROWS):
+        last = min(first + _ROWS, len(lower))
+        torch.mm(lower[first:last, :last], block[:last], out=out[first:last])
+    return out
+
+
 @dataclass(frozen=True)
 class Whitened:
     """What the training points say of a list of m inputs, level by level: V at any level is a sum of the W_l.
@@ -121,6 +134,7 @@ class CokrigingModel(Model):
         DataError: If the training covariance is not positive definite even with a noise of 1% of the scale.
     """
 
+    @torch.no_grad()
     def __init__(self, parameters_of: Hyperparameters, data: TrainingData, jitter: float = JITTER) -> None:
         super().__init__()
         self.parameters_of = parameters_of
@@ -197,8 +211,7 @@ class CokrigingModel(Model):
         The hyper-parameters stay (Rasmussen and Williams 2006, section 5.4.2: both follow from the inverse covariance).
         """
         variance = torch.cholesky_inverse(self._factor).diagonal().reciprocal()
-        weights = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)[:, 0]
-        return self.train_Y[:, 0] - weights * variance, variance
+        return self.train_Y[:, 0] - self.weights * variance, variance
 
     def project(self, X: Tensor) -> Tensor:
         """V = L^-1 K(train, X) for X: b x q x (d+1), b x n x q with b broadcast against the training inputs'."""
@@ -253,27 +266,31 @@ class CokrigingModel(Model):
         coupling, spread = kernel.coupling()[train[:, -1].round().long()], kernel.spread(train)
         above = [torch.nonzero(train[:, -1] > level - 0.5)[:, 0] for level in range(self.levels)]
         first = tuple(int(rows[0]) if len(rows) else len(train) for rows in above)
-        parts = tuple(X.new_empty(len(train) - start, m) for start in first)
-        each, alone = X.unsqueeze(-2), torch.eye(self.levels, dtype=X.dtype)
-        means = self.parameters_of.mean.shared(each, alone).mT.contiguous()
+        parts = tuple(X.new_empty(m, len(train) - start).mT for start in first)  # so that a few columns are soon read
+        inverse = torch.linalg.solve_triangular(self._factor, torch.eye(len(train), dtype=X.dtype), upper=False)
+        means = self.parameters_of.mean.own(X)
         covariances = X.new_zeros(self.levels, self.levels, m)
-        covariances.diagonal()[:] = kernel.shared_variance(each, alone)
+        covariances.diagonal()[:] = kernel.own_variance(X)
         for number, chunk in enumerate(torch.split(X, CHUNK)):
             columns, far = slice(number * CHUNK, number * CHUNK + len(chunk)), kernel.spread(chunk)
+            lower: list[Tensor] = []
             for level, start in enumerate(first):
                 share = coupling[start:, level, None]
                 if level:
                     block = kernel.component(level, train[start:], chunk)
                     if spread is not None and far is not None:
-                        block.mul_(spread[start:, level, None]).mul_(far[:, level])
-                    block.add_(kernel.constants[level]).mul_(share)
+                        block.mul_(spread[start:, level, None] * share).mul_(far[:, level])
+                    else:
+                        block.mul_(share)
+                    block.add_(kernel.constants[level] * share)
                 else:  # whose constant is the mean function's
                     block = share * (kernel.component(0, train, chunk) if lowest is None else lowest[number])
-                W = torch.linalg.solve_triangular(self._factor[start:, start:], block, upper=False)
+                W = _lower_times(inverse[start:, start:], block)
+                lower.append(W)
                 parts[level][:, columns] = W
-                means[level, columns] += W.mT @ self._whitened[start:, 0]
+                means[level, columns] += self._whitened[start:, 0] @ W
                 for other in range(level + 1):
-                    told = (W * parts[other][start - first[other] :, columns]).sum(0)
+                    told = (W * lower[other][start - first[other] :]).sum(0)
                     covariances[level, other, columns] -= told
                     if other < level:
                         covariances[other, level, columns] -= told
@@ -313,16 +330,18 @@ class CokrigingModel(Model):
         variance = (self.parameters_of.kernel.variance(X) - torch.cat(told, -1)).clamp_min(SMALLEST_VARIANCE)
         return mean, variance.expand(mean.shape)
 
+    @property
+    def weights(self) -> Tensor:
+        """K^-1 (y - mean), n: a posterior mean is the prior's plus K(x, train) times these; no batch shape."""
+        found: Tensor = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)
+        return found[:, 0]
+
     @torch.inference_mode()
-    def mean(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> Tensor:
-        """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices. `lowest` as for `whiten`."""
-        weights = torch.linalg.solve_triangular(self._factor.mT, self._whitened, upper=True)
-        kernel, prior = self.parameters_of.kernel, self.parameters_of.prior_mean
-        learned = [X.new_empty(0)]
-        for number, chunk in enumerate(torch.split(X, CHUNK)):
-            covariance = kernel.forward(self.train_X, chunk, lowest=None if lowest is None else lowest[number])
-            learned.append((covariance.mT @ weights)[:, 0])
-        return prior(X) + torch.cat(learned)
+    def mean(self, X: Tensor) -> Tensor:
+        """Posterior mean of f at X: m x (d+1), m; without the variance it costs a product of matrices."""
+        weights, kernel = self.weights, self.parameters_of.kernel
+        learned = [weights @ kernel.forward(self.train_X, chunk) for chunk in torch.split(X, CHUNK)]
+        return self.parameters_of.prior_mean(X) + torch.cat([X.new_empty(0), *learned])
 
     def cross_covariance(self, A: Tensor, B: Tensor) -> Tensor:
         """Posterior covariance between A: ... x a x (d+1) and B: ... x b x (d+1), ... x a x b."""

@@ -18,7 +18,10 @@ learned of the discrepancy among the good ones would be blown up into one of the
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,47 +39,108 @@ OUTLOOK = 2.0  # in standardised units: beyond this, either way, all outlooks ar
 
 
 class _Matern52(torch.autograd.Function):
-    """A variance times Matern 5/2 of a squared distance. Its own derivative is smooth at 0, where that of the root is not."""
+    """`matern52` with a derivative of its own, which is smooth at 0, where that of the root is not."""
 
     @staticmethod
-    def forward(ctx: Any, squared: Tensor, variance: Tensor) -> Tensor:
-        linear, value = _Matern52.parts(squared, variance)
-        ctx.save_for_backward(linear, value, variance)
+    def forward(ctx: Any, form: Tensor, log_variance: Tensor) -> Tensor:
+        linear, value = matern52_parts(form.clone(), log_variance)
+        ctx.save_for_backward(linear, value)
         return value
 
     @staticmethod
-    def parts(squared: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Variance (1 + r) exp(-r), and the value."""
-        r = squared.clamp_min(0.0).mul_(5.0).sqrt_()
-        decay = torch.exp(-r).mul_(variance)
-        linear = (r + 1.0).mul_(decay)
-        return linear, torch.addcmul(linear, r.square_(), decay, value=1.0 / 3.0)
-
-    @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        linear, value, variance = ctx.saved_tensors
-        return (grads[0] * linear).mul_(-5.0 / 6.0), (grads[0] * value).sum() / variance
+        linear, value = ctx.saved_tensors
+        return (grads[0] * linear).mul_(-1.0 / 6.0), (grads[0] * value).sum()
 
 
-def matern52(squared: Tensor, variance: Tensor) -> Tensor:
-    """Compute variance (1 + r + r^2/3) exp(-r) with r = sqrt(5 squared), once differentiable everywhere; variance is a scalar."""
-    if not torch.is_grad_enabled():
-        return _Matern52.parts(squared, variance)[1]
-    value: Tensor = _Matern52.apply(squared, variance)  # type: ignore[no-untyped-call]
-    return value
+def matern52_parts(form: Tensor, log_variance: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Variance (1 + r) exp(-r), which is -6 times the derivative in r^2, and what `matern52` is; form is overwritten."""
+    r = form.clamp_min_(0.0).sqrt_()
+    decay = torch.rsub(r, log_variance).exp_()
+    linear = torch.addcmul(decay, r, decay)
+    return linear, torch.addcmul(linear, r.square_(), decay, value=1.0 / 3.0)
 
 
-def distance_form(a: Tensor, b: Tensor, factor: float = 1.0, offset: Tensor | float = 0.0, diag: bool = False) -> Tensor:
-    """Compute offset + factor |a_i - b_j|^2, ... x n x m for a: ... x n x d and b: ... x m x d; with diag, row by row, ... x n.
+def matern52(form: Tensor, log_variance: Tensor) -> Tensor:
+    """Compute variance (1 + r + r^2/3) exp(-r), once differentiable everywhere.
+
+    Args:
+        form: r^2, five times the squared distance over the lengths; it may be overwritten.
+        log_variance: A scalar.
+    """
+    if torch.is_grad_enabled():
+        value: Tensor = _Matern52.apply(form, log_variance)  # type: ignore[no-untyped-call]
+        return value
+    r = form.clamp_min_(0.0).sqrt_()
+    decay = torch.rsub(r, log_variance).exp_()
+    return torch.addcmul(decay, torch.addcmul(r, r, r, value=1.0 / 3.0), decay)
+
+
+def distance_form(a: Tensor, b: Tensor, factor: float = 1.0, offset: Tensor | float = 0.0) -> Tensor:
+    """Compute offset + factor |a_i - b_j|^2, ... x n x m for a: ... x n x d and b: ... x m x d.
 
     One matrix product does it all. On a training set that costs less than to read a cached n x n matrix for each column, and
     less than half of what separate sums would.
     """
-    if diag:
-        return offset + factor * (a - b).square().sum(-1)
-    left, right = a.square().sum(-1, keepdim=True) * factor + offset, b.square().sum(-1, keepdim=True) * factor
-    augmented = torch.cat([a * (-2.0 * factor), left, torch.ones_like(left)], -1)
-    return augmented @ torch.cat([b, torch.ones_like(right), right], -1).transpose(-1, -2)
+    return near_side(a, factor, offset) @ far_side(b, factor).mT
+
+
+def near_side(a: Tensor, factor: float, offset: Tensor | float) -> Tensor:
+    """The left factor of `distance_form`, ... x n x (d+2)."""
+    left = a.square().sum(-1, keepdim=True) * factor + offset
+    return torch.cat([a * (-2.0 * factor), left, torch.ones_like(left)], -1)
+
+
+def far_side(b: Tensor, factor: float) -> Tensor:
+    """The right one, transposed: ... x m x (d+2)."""
+    right = b.square().sum(-1, keepdim=True) * factor
+    return torch.cat([b, torch.ones_like(right), right], -1)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of k_l: a Matern 5/2, or an exponential, of the squared distance of some columns over their scales.
+
+    Attributes:
+        columns: Which they are, c.
+        scale: c.
+        log_variance: Of the part.
+        exponential: Of minus half the squared distance.
+        multiplies: Whether it is a factor of the part before, and knows of no outlook.
+    """
+
+    columns: tuple[int, ...]
+    scale: Tensor
+    log_variance: Tensor
+    exponential: bool = False
+    multiplies: bool = False
+
+    @property
+    def factor(self) -> float:
+        """Of the squared distance. Two one-hot rows that differ are at squared distance 2, hence the half."""
+        return -0.5 if self.exponential else 5.0
+
+    @property
+    def offset(self) -> Tensor | float:
+        """What is added to that product."""
+        return self.log_variance if self.exponential else 0.0
+
+
+def _combined(parts: Sequence[_Part], forms: Sequence[Tensor]) -> Tensor:
+    """The sum of parts from their squared distances times factor plus offset."""
+    found: list[Tensor] = []
+    for part, form in zip(parts, forms, strict=True):
+        value = torch.exp(form) if part.exponential else matern52(form, part.log_variance)
+        found.append(found.pop() * value if part.multiplies else value)
+    return functools.reduce(torch.add, found)
+
+
+def coupled(rho: list[float]) -> list[list[float]]:
+    """C, L x L, from rho_1 to rho_{L-1}: `CokrigingKernel.coupling` in plain numbers."""
+    known = [[float(level == place) for place in range(len(rho) + 1)] for level in range(len(rho) + 1)]
+    for level, step in enumerate(rho, start=1):
+        known[level][:level] = [step * entry for entry in known[level - 1][:level]]
+    return known
 
 
 class CokrigingKernel(Kernel):  # type: ignore[misc]
@@ -111,18 +175,18 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         if levels < 1:
             raise DataError(f"the number of levels must be at least 1; got {levels}.")
         self.blocks, self.levels = blocks, levels
-        self._scores = (*blocks.scores, *blocks.missing)
-        self._choices = tuple(column for group in blocks.categorical for column in group)
-        self._structure = tuple(column for group in blocks.structure for column in group)
-        encoded = bool(blocks.numeric or self._choices)
+        self.scores = (*blocks.scores, *blocks.missing)
+        self.choices = tuple(column for group in blocks.categorical for column in group)
+        self.structure = tuple(column for group in blocks.structure for column in group)
+        encoded = bool(blocks.numeric or self.choices)
 
         def parameter(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.zeros(*shape, dtype=torch.float64))
 
-        self.log_score_variance = parameter(levels if self._scores else 0)
+        self.log_score_variance = parameter(levels if self.scores else 0)
         self.log_encoding_variance = parameter(levels if encoded else 0)
-        self.log_structure_variance = parameter(1 if self._structure else 0)
-        self.log_score_lengthscale = parameter(levels, len(self._scores))
+        self.log_structure_variance = parameter(1 if self.structure else 0)
+        self.log_score_lengthscale = parameter(levels, len(self.scores))
         self.log_numeric_lengthscale = parameter(levels, len(blocks.numeric))
         self.log_structure_lengthscale = parameter(1, len(blocks.structure))
         self.log_choice_weight = parameter(levels, len(blocks.categorical))
@@ -139,10 +203,7 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
     def coupling(self) -> Tensor:
         """C, L x L: C[s, l] is how much of d_l is in f_s."""
         if not (torch.is_grad_enabled() and self.rho.requires_grad):  # a prediction asks often
-            known = [[float(level == place) for place in range(self.levels)] for level in range(self.levels)]
-            for level, rho in enumerate(self.rho.tolist(), start=1):
-                known[level][:level] = [rho * entry for entry in known[level - 1][:level]]
-            return self.rho.new_tensor(known)
+            return self.rho.new_tensor(coupled(self.rho.tolist()))
         unit = torch.eye(self.levels, dtype=self.rho.dtype, device=self.rho.device)
         rows = [unit[0]]
         for level in range(1, self.levels):
@@ -167,49 +228,56 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
 
     def variance(self, X: Tensor) -> Tensor:
         """Prior variance at X: ... x (d+1), the shape without its last axis."""
-        return self.shared_variance(X, self.coupling().square()[X[..., -1].round().long()])
+        return (self.coupling().square()[X[..., -1].round().long()] * self.own_variance(X)).sum(-1)
 
-    def shared_variance(self, X: Tensor, shares: Tensor) -> Tensor:
-        """The same where the shares C^2 of the d_l are known: ... x L, or L for all; the level of X is not looked at."""
-        spread = self.spread(X)
-        if spread is None:
-            return shares @ (self.signal_variance() + self.constants)
-        return (shares * (self.signal_variance() * spread.square() + self.constants)).sum(-1)
+    def own_variance(self, X: Tensor) -> Tensor:
+        """Prior variances of the d_l + c_l at X: ... x (d+1), ... x L, or L where all are the same; the level of X is not looked at."""
+        spread, variance = self.spread(X), self.signal_variance()
+        return (variance if spread is None else variance * spread.square()) + self.constants
 
     def component(self, level: int, x1: Tensor, x2: Tensor, diag: bool = False) -> Tensor:
         """k_l(x1, x2), without spread and constant: ... x n x m, or ... x n with diag."""
+        if not diag:
+            return self.between(level, self.near(level, x1), self.far(level, x2))
+        parts = self._parts(level)
+        sides = [(self._scaled(x1, part, level), self._scaled(x2, part, level)) for part in parts]
+        forms = [part.factor * (a - b).square().sum(-1) for part, (a, b) in zip(parts, sides, strict=True)]
+        return _combined(parts, [part.offset + form for part, form in zip(parts, forms, strict=True)])
 
-        def squared(columns: tuple[int, ...], scale: Tensor, factor: float = 1.0, offset: Tensor | float = 0.0) -> Tensor:
-            a, b = (self._scaled(x, columns, scale, level) for x in (x1, x2))
-            return distance_form(a, b, factor, offset, diag)
+    def near(self, level: int, x: Tensor) -> list[Tensor]:
+        """What `component` makes of its first argument, ... x n x (d+1), for more than one call of `between`."""
+        return [near_side(self._scaled(x, part, level), part.factor, part.offset) for part in self._parts(level)]
 
-        parts = []
-        if self._scores:
-            scale = self.log_score_lengthscale[level].exp()
-            parts.append(matern52(squared(self._scores, scale), self.log_score_variance[level].exp()))
-        if self._choices:
+    def far(self, level: int, x: Tensor) -> list[Tensor]:
+        """The same of its second argument."""
+        return [far_side(self._scaled(x, part, level), part.factor) for part in self._parts(level)]
+
+    def between(self, level: int, near: Sequence[Tensor], far: Sequence[Tensor]) -> Tensor:
+        """k_l of what `near` and `far` made of its arguments."""
+        return _combined(self._parts(level), [a @ b.mT for a, b in zip(near, far, strict=True)])
+
+    def _parts(self, level: int) -> list[_Part]:
+        found = []
+        if self.scores:
+            found.append(_Part(self.scores, self.log_score_lengthscale[level].exp(), self.log_score_variance[level]))
+        if self.choices:
             scale = (-0.5 * self.log_choice_weight[level]).exp()[self.group_of]
-            # two one-hot rows that differ are at squared distance 2, hence the half
-            parts.append(torch.exp(squared(self._choices, scale, -0.5, self.log_encoding_variance[level])))
+            found.append(_Part(self.choices, scale, self.log_encoding_variance[level], exponential=True))
         if self.blocks.numeric:
             scale = self.log_numeric_lengthscale[level].exp()
-            if self._choices:
-                a, b = (_take(x, self.blocks.numeric) / scale for x in (x1, x2))
-                parts[-1] = parts[-1] * matern52(distance_form(a, b, diag=diag), a.new_ones(()))
+            if self.choices:
+                found.append(_Part(self.blocks.numeric, scale, scale.new_zeros(()), multiplies=True))
             else:
-                parts.append(matern52(squared(self.blocks.numeric, scale), self.log_encoding_variance[level].exp()))
-        if self._structure and not level:
+                found.append(_Part(self.blocks.numeric, scale, self.log_encoding_variance[level]))
+        if self.structure and not level:
             scale = self.log_structure_lengthscale[0].exp()[self.structure_of]
-            parts.append(matern52(squared(self._structure, scale), self.log_structure_variance[0].exp()))
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+            found.append(_Part(self.structure, scale, self.log_structure_variance[0]))
+        return found
 
-    def _scaled(self, x: Tensor, columns: tuple[int, ...], scale: Tensor, level: int) -> Tensor:
+    def _scaled(self, x: Tensor, part: _Part, level: int) -> Tensor:
         """Columns over their scale, and behind them, above the lowest level, the outlook over its own."""
-        own = _take(x, columns) / scale
-        if not level or not len(self.fade):
+        own = _take(x, part.columns) / part.scale
+        if not level or not len(self.fade) or part.multiplies:
             return own
         return torch.cat([own, self.outlook(x) / self.log_outlook_lengthscale[level - 1].exp()], -1)
 

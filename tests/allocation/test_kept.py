@@ -90,6 +90,10 @@ def test_a_pool_keeps_what_it_has_when_more_comes(cells: list[Architecture]) -> 
     assert [chunk.shape for chunk in second] == [(70, CHUNK), (70, 300)]
     oracle = kernel.component(0, observed[order], torch.from_numpy(inputs))
     torch.testing.assert_close(torch.cat(second, 1), oracle, rtol=1e-12, atol=1e-12)
+    weights = torch.from_numpy(rng.standard_normal(70))
+    told = pool.product(kernel, observed, weights)
+    assert told is not None
+    torch.testing.assert_close(told, weights[order] @ oracle, rtol=1e-10, atol=1e-10)
     with torch.no_grad():
         kernel.log_numeric_lengthscale.add_(0.5)
     third = pool.lowest(kernel, observed, torch.arange(70))
@@ -156,3 +160,13 @@ def test_hyperparameters_are_taken_to_the_last_bit(make: Callable[..., State], c
     belief = Belief(make(seen=seen(cells, 40, 3), scored=cells[:600]))
     again = Belief(replace(make(seen=seen(cells, 41, 3), scored=cells[:600]), memory=belief.memory))
     assert again.model.hyperparameters == belief.model.hyperparameters
+
+
+def test_one_of_a_pool_reads_the_same_alone(make: Callable[..., State], cells: list[Architecture]) -> None:
+    pool = cells[:600]
+    belief = Belief(make(seen=seen(cells, 30, 4), scored=pool), Kept())
+    alone = belief.mean_variance([pool[500]], 1)
+    mean, variance = belief.mean_variance(pool, 1)
+    again = belief.mean_variance([pool[500]], 1)
+    assert (again[0][0], again[1][0]) == (mean[500], variance[500])
+    np.testing.assert_allclose(alone, again, rtol=1e-9)

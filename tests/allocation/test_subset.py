@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mfsearch.allocation.base import State
 from mfsearch.allocation.belief import Belief
+from mfsearch.allocation.features import REFERENCE
 from mfsearch.allocation.random_search import RandomSearch
-from mfsearch.allocation.subset import MOST, subset
+from mfsearch.allocation.subset import BEST_SCORED, MOST, scored_level, subset
 from mfsearch.allocation.view import view
 from mfsearch.execution.virtual import VirtualExecutor
+from mfsearch.fidelities.ladder import FidelityLadder
 from mfsearch.problems import PROBLEMS
 from mfsearch.records import Architecture, EvaluationQuery, Observation, Status
 from mfsearch.study import Study
@@ -60,3 +64,15 @@ def test_the_surrogate_decides_on_a_choice(tmp_path: Path) -> None:
     study.run()
     belief = Belief(view(study.state, study.space, study.ladder))
     assert len(study.state.observations) > MOST == len(belief.model.train_X)
+
+
+def test_of_scores_that_are_a_level_the_first_and_the_best_count(
+    make: Callable[..., State], level_ladder: FidelityLadder, table_ladder: FidelityLadder
+) -> None:
+    cells = [Architecture("s", ("nor_conv_3x3",) * (i % 7), f"cell {i}") for i in range(400)]
+    taken = scored_level(make(scored=cells, ladder=level_ladder))
+    assert [o.query.architecture for o in taken[:REFERENCE]] == cells[:REFERENCE]
+    others = sorted((i % 7 for i in range(REFERENCE, 400)), reverse=True)
+    assert [o.value for o in taken[REFERENCE:]] == others[:BEST_SCORED]
+    assert {o.query.rung for o in taken} == {"proxies"} and all(o.seconds == 0 for o in taken)
+    assert scored_level(make(scored=cells, ladder=table_ladder)) == []
