@@ -124,7 +124,6 @@ def _rows(told: Mapping[str, Any]) -> list[dict[str, Json]]:
 def _posterior(architecture: Architecture, state: State, belief: Belief) -> dict[str, Json]:
     """Median, standard deviation (half a 95% interval over 1.96) and 95% interval at the target, in the objective's unit."""
     level = len(state.ladder.levels) - 1
-    # Of the chosen one alone: the belief computes inputs of an architecture once, and this one's are wanted next in any case.
     mean, (low, high) = belief.shown(architecture, level)
     return {"mean": mean, "sd": (high - low) / (2 * _INTERVAL), "interval": [low, high]}
 
