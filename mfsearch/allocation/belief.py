@@ -296,12 +296,15 @@ class Belief:
     def _expected_of(self, pool: Pool) -> NDArray[np.float64]:
         """The same of a whole pool, n; of those that have one already, theirs."""
         assert self._outlook is not None
-        outlook, X = self._outlook, torch.from_numpy(np.c_[pool.inputs, np.zeros(len(pool.inputs))])
-        weights = torch.zeros(len(self._observed), dtype=X.dtype)
+        outlook, parameters = self._outlook, self._outlook.parameters_of
+        weights = torch.zeros(len(self._observed), dtype=torch.float64)
         weights[self._by_level[: len(outlook.train_X)]] = outlook.weights
         with torch.inference_mode():
-            told = pool.product(outlook.parameters_of.kernel, self._observed, weights)
-            found = (outlook.mean(X) if told is None else outlook.parameters_of.prior_mean(X) + told).numpy().copy()
+            told = pool.product(parameters.kernel, self._observed, weights)
+            if told is None:
+                found = outlook.mean(torch.from_numpy(np.c_[pool.inputs, np.zeros(len(pool.inputs))])).numpy().copy()
+            else:
+                found = (parameters.mean.own(torch.from_numpy(pool.inputs))[0] + told).numpy().copy()
         for key, value in self._outlooks.items():
             if (place := pool.places.get(key)) is not None:
                 found[place] = value

@@ -76,25 +76,24 @@ def matern52(form: Tensor, log_variance: Tensor) -> Tensor:
     return torch.addcmul(decay, torch.addcmul(r, r, r, value=1.0 / 3.0), decay)
 
 
-def distance_form(a: Tensor, b: Tensor, factor: float = 1.0, offset: Tensor | float = 0.0) -> Tensor:
-    """Compute offset + factor |a_i - b_j|^2, ... x n x m for a: ... x n x d and b: ... x m x d.
+def near_side(a: Sequence[Tensor], factor: float, offset: Tensor | float) -> Tensor:
+    """Of the product that makes offset + factor |a_i - b_j|^2 the left factor, ... x n x (d+2), for a: ... x n x d in pieces.
 
     One matrix product does it all. On a training set that costs less than to read a cached n x n matrix for each column, and
     less than half of what separate sums would.
     """
-    return near_side(a, factor, offset) @ far_side(b, factor).mT
+    left = _squares(a) * factor + offset
+    return torch.cat([*(piece * (-2.0 * factor) for piece in a), left, torch.ones_like(left)], -1)
 
 
-def near_side(a: Tensor, factor: float, offset: Tensor | float) -> Tensor:
-    """The left factor of `distance_form`, ... x n x (d+2)."""
-    left = a.square().sum(-1, keepdim=True) * factor + offset
-    return torch.cat([a * (-2.0 * factor), left, torch.ones_like(left)], -1)
-
-
-def far_side(b: Tensor, factor: float) -> Tensor:
+def far_side(b: Sequence[Tensor], factor: float) -> Tensor:
     """The right one, transposed: ... x m x (d+2)."""
-    right = b.square().sum(-1, keepdim=True) * factor
-    return torch.cat([b, torch.ones_like(right), right], -1)
+    right = _squares(b) * factor
+    return torch.cat([*b, torch.ones_like(right), right], -1)
+
+
+def _squares(a: Sequence[Tensor]) -> Tensor:
+    return functools.reduce(torch.add, [piece.square().sum(-1, keepdim=True) for piece in a])
 
 
 @dataclass(frozen=True)
@@ -240,9 +239,9 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         if not diag:
             return self.between(level, self.near(level, x1), self.far(level, x2))
         parts = self._parts(level)
-        sides = [(self._scaled(x1, part, level), self._scaled(x2, part, level)) for part in parts]
-        forms = [part.factor * (a - b).square().sum(-1) for part, (a, b) in zip(parts, sides, strict=True)]
-        return _combined(parts, [part.offset + form for part, form in zip(parts, forms, strict=True)])
+        sides = [zip(self._scaled(x1, part, level), self._scaled(x2, part, level), strict=True) for part in parts]
+        forms = [_squares([a - b for a, b in side]).squeeze(-1) for side in sides]
+        return _combined(parts, [part.offset + part.factor * form for part, form in zip(parts, forms, strict=True)])
 
     def near(self, level: int, x: Tensor) -> list[Tensor]:
         """What `component` makes of its first argument, ... x n x (d+1), for more than one call of `between`."""
@@ -274,12 +273,12 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
             found.append(_Part(self.structure, scale, self.log_structure_variance[0]))
         return found
 
-    def _scaled(self, x: Tensor, part: _Part, level: int) -> Tensor:
+    def _scaled(self, x: Tensor, part: _Part, level: int) -> list[Tensor]:
         """Columns over their scale, and behind them, above the lowest level, the outlook over its own."""
         own = _take(x, part.columns) / part.scale
         if not level or not len(self.fade) or part.multiplies:
-            return own
-        return torch.cat([own, self.outlook(x) / self.log_outlook_lengthscale[level - 1].exp()], -1)
+            return [own]
+        return [own, self.outlook(x) / self.log_outlook_lengthscale[level - 1].exp()]
 
     def marks(self, level: int) -> tuple[bytes, ...]:
         """All hyper-parameters that `component` depends on at a level, to compare with others."""
