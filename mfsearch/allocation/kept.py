@@ -67,7 +67,7 @@ class Pool:
         return found
 
     def product(self, kernel: CokrigingKernel, observed: Tensor, weights: Tensor) -> Tensor | None:
-        """The transpose of k_0 of the observations, n x d, and the pool, times weights, n; None as for `lowest`."""
+        """What weights, n, of the observations, n x d, make of each of the m of the pool through k_0, m; None as for `lowest`."""
         blocks = self._blocks(kernel, observed)
         if blocks is None:
             return None

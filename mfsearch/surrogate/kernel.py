@@ -93,6 +93,7 @@ def far_side(b: Sequence[Tensor], factor: float) -> Tensor:
 
 
 def _squares(a: Sequence[Tensor]) -> Tensor:
+    """Squared norms of rows in pieces, ... x n x 1."""
     return functools.reduce(torch.add, [piece.square().sum(-1, keepdim=True) for piece in a])
 
 
@@ -162,6 +163,9 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         fade: kappa_1 to kappa_{L-1}, L-1 (none without an outlook column).
         log_outlook_lengthscale: log m_1 to log m_{L-1}, likewise.
         constants: const_l, L; 0 for the lowest level, whose constant is the mean function's.
+        scores: Columns of the scores and missing-indicators.
+        choices: One-hot columns of all choices.
+        structure: Structure columns of all groups.
     """
 
     is_stationary = False
@@ -244,7 +248,7 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         return _combined(parts, [part.offset + part.factor * form for part, form in zip(parts, forms, strict=True)])
 
     def near(self, level: int, x: Tensor) -> list[Tensor]:
-        """What `component` makes of its first argument, ... x n x (d+1), for more than one call of `between`."""
+        """What `component` makes of its first argument, ... x n x (d+1), for more than one call of `between`; a tensor a part."""
         return [near_side(self._scaled(x, part, level), part.factor, part.offset) for part in self._parts(level)]
 
     def far(self, level: int, x: Tensor) -> list[Tensor]:
@@ -252,7 +256,7 @@ class CokrigingKernel(Kernel):  # type: ignore[misc]
         return [far_side(self._scaled(x, part, level), part.factor) for part in self._parts(level)]
 
     def between(self, level: int, near: Sequence[Tensor], far: Sequence[Tensor]) -> Tensor:
-        """k_l of what `near` and `far` made of its arguments."""
+        """k_l of what `near` and `far` made of its arguments, ... x n x m."""
         return _combined(self._parts(level), [a @ b.mT for a, b in zip(near, far, strict=True)])
 
     def _parts(self, level: int) -> list[_Part]:
