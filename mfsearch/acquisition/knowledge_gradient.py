@@ -69,7 +69,10 @@ def _near_the_top(a: Tensor, b: Tensor) -> Tensor:
     With p, o and q on top at the left end, at 0 and at the right end, a line that is below p and o where these cross is so on all
     of the left side, since it is below at 0 and at the end; the same with o and q on the right.
     """
-    first, middle, last = (torch.add(a, b, alpha=z).argmax(-1, keepdim=True) for z in (-HORIZON, 0.0, HORIZON))
+    first, last = (torch.add(a, b, alpha=z).argmax(-1, keepdim=True) for z in (-HORIZON, HORIZON))
+    middle = (
+        a.argmax(-1, keepdim=True) if a.stride(0) else a[:1].argmax(-1, keepdim=True).expand(len(a), 1)
+    )  # intercepts of all rows
     kept = torch.zeros_like(b, dtype=torch.bool)
     for one, other in ((first, middle), (middle, last)):
         rise = (b.gather(1, other) - b.gather(1, one)).clamp_min(_TINY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,7 +43,6 @@ class _Long:
         inputs: n x d, with the outlook.
         figures: Mean and variance at a level, until the model changes.
         whitened: What the observations say of the list, until the model changes; None where that is too much to keep.
-        shared: The kernel's k_0 of training points and chunks of the pool, and the hyper-parameters that it depends on.
     """
 
     architectures: Sequence[Architecture]
@@ -51,7 +50,6 @@ class _Long:
     inputs: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
     figures: dict[int, tuple[Vector, Vector]] = field(default_factory=dict)
     whitened: Whitened | None = None
-    shared: tuple[tuple[bytes, ...], list[Tensor]] | None = None
 
 
 class Belief:
@@ -76,6 +74,7 @@ class Belief:
         self._outlook: CokrigingModel | None = None
         self._outlooks: dict[str, float] = {}
         self._long: list[_Long] = []
+        self._correlations: dict[int, float] = {}  # of the levels with the target, until the model changes
         levels = {rung.name: level for level, rung in enumerate(state.ladder.levels)}
         evaluated = [o for o in state.observations if o.status is Status.OK and o.value is not None and o.query.rung in levels]
         done = subset(evaluated, levels) + scored_level(state)
@@ -189,7 +188,11 @@ class Belief:
 
     def useless(self, level: int, threshold: float) -> bool:
         """Whether a level was found to say next to nothing about the target."""
-        return self._seen_at_target >= _ENOUGH and abs(self.model.correlation(level)) < threshold
+        if self._seen_at_target < _ENOUGH:
+            return False
+        if level not in self._correlations:
+            self._correlations[level] = self.model.correlation(level)
+        return abs(self._correlations[level]) < threshold
 
     def improvement(self, architectures: Sequence[Architecture], places: Sequence[int]) -> NDArray[np.float64]:
         """Expected gain of the best posterior mean among those evaluated at the target, from one more evaluation there.
@@ -242,6 +245,7 @@ class Belief:
             X = torch.cat([self.inputs([q.architecture], self._levels[q.rung]) for q in queries])
             mean, _ = self.model.mean_variance(X)
             self.model = self.model.condition_on_observations(X, mean[:, None])
+            self._correlations.clear()
             for long in self._long:
                 long.figures.clear()
                 long.whitened = None
@@ -351,24 +355,19 @@ class Belief:
         return None if whitened is None else self.model.projected(whitened, level, torch.as_tensor(np.asarray(among)))
 
     @torch.inference_mode()
-    def _lowest(self, long: _Long) -> list[Tensor] | None:
+    def _lowest(self, long: _Long) -> Iterator[Tensor] | None:
         """The kernel's k_0 of the model's training points and each chunk of a pool, where it is kept."""
-        if long.pool is None:
-            return None
-        model, kernel = self.model, self.model.parameters_of.kernel
-        if long.shared is None or long.shared[0] != kernel.marks(0):
-            found = long.pool.lowest(kernel, self._observed, self._by_level)
-            if found is None:
-                return None
-            long.shared = kernel.marks(0), found
-        _, shared = long.shared
-        if len(model.train_X) > len(shared[0]):  # evaluations that are only assumed come behind the others
-            assumed = model.train_X[len(shared[0]) :, : self._observed.shape[1]]
-            chunks = torch.split(torch.from_numpy(long.pool.inputs), CHUNK)
-            more = [kernel.component(0, assumed, chunk) for chunk in chunks]
-            shared = [torch.cat(parts) for parts in zip(shared, more, strict=True)]
-            long.shared = kernel.marks(0), shared
-        return shared
+        kernel, train = self.model.parameters_of.kernel, self.model.train_X
+        shared = None if long.pool is None else long.pool.lowest(kernel, self._observed, self._by_level)
+        if long.pool is None or shared is None or len(train) == len(self._observed):
+            return shared
+        component = kernel.at(0)
+        assumed = component.near(train[len(self._observed) :, : self._observed.shape[1]])  # they come behind the others
+        chunks = torch.split(torch.from_numpy(long.pool.inputs), CHUNK)
+        return (
+            torch.cat([known, component.between(assumed, component.far(chunk))])
+            for known, chunk in zip(shared, chunks, strict=True)
+        )
 
 
 class _Scale:

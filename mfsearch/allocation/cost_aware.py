@@ -190,7 +190,8 @@ class CostAware(AbstractPolicy):
 
         def open(level: int, order: NDArray[np.intp], most: int, price: float) -> list[int]:
             rung = state.ladder.levels[level].name
-            there = (i for i in order.tolist() if (members[i].key, rung) not in taken and cost(i, level) <= price)
+            gone = {key for key, where in taken if where == rung}
+            there = (i for i in order.tolist() if members[i].key not in gone and cost(i, level) <= price)
             return list(islice(there, most))
 
         last = len(state.ladder.levels) - 1

@@ -6,7 +6,7 @@ No figure depends on it: whatever is kept is, bit by bit, what would be computed
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ class Pool:
         found._observed, found._marks = self._observed, self._marks
         return found
 
-    def lowest(self, kernel: CokrigingKernel, observed: Tensor, order: Tensor) -> list[Tensor] | None:
-        """k_0 of the observations, n x d, and each chunk of the pool; n x CHUNK each, the last one narrower.
+    def lowest(self, kernel: CokrigingKernel, observed: Tensor, order: Tensor) -> Iterator[Tensor] | None:
+        """k_0 of the observations, n x d, and each chunk of the pool, one after the other; n x CHUNK each, the last one narrower.
 
         Row i is that of observation order[i]. None where all that is more than is kept.
         """
@@ -59,12 +59,7 @@ class Pool:
         if blocks is None:
             return None
         rows = torch.split(torch.argsort(order), _TILE)
-        found = []
-        for tiles in blocks:
-            found.append(tiles[0].new_empty(len(observed), tiles[0].shape[-1]))
-            for place, tile in zip(rows, tiles, strict=True):
-                found[-1].index_copy_(0, place, tile)
-        return found
+        return (_gathered(tiles, rows) for tiles in blocks)
 
     def product(self, kernel: CokrigingKernel, observed: Tensor, weights: Tensor) -> Tensor | None:
         """What weights, n, of the observations, n x d, make of each of the m of the pool through k_0, m; None as for `lowest`."""
@@ -82,28 +77,36 @@ class Pool:
             self._tiles.clear()
             self._far = []
             return None
-        marks = kernel.marks(0)
+        marks, component = kernel.marks(0), kernel.at(0)
         same = min(n, len(self._observed))
         inputs = torch.from_numpy(self.inputs)
         if marks != self._marks or not self._far:
-            self._far = kernel.far(0, inputs)
+            self._far = component.far(inputs)
         if marks != self._marks or not torch.equal(observed[:same], self._observed[:same]):
             self._tiles.clear()
         self._marks, self._observed = marks, observed
         whole = n // _TILE
         chunks = list(zip(*(torch.split(side, CHUNK) for side in self._far), strict=True))
         known = min(len(self._tiles.get(number, ())) for number in range(len(chunks)))
-        near = {tile: kernel.near(0, observed[tile * _TILE : (tile + 1) * _TILE]) for tile in range(known, whole)}
+        near = {tile: component.near(observed[tile * _TILE : (tile + 1) * _TILE]) for tile in range(known, whole)}
         found = []
         for number, far in enumerate(chunks):
             tiles = self._tiles.setdefault(number, [])
-            tiles.extend(kernel.between(0, near[tile], far) for tile in range(len(tiles), whole))
+            tiles.extend(component.between(near[tile], far) for tile in range(len(tiles), whole))
             found.append(tiles[:whole])
         if n % _TILE:
-            rest = kernel.between(0, kernel.near(0, observed[whole * _TILE :]), self._far)
+            rest = component.between(component.near(observed[whole * _TILE :]), self._far)
             for tiles, last in zip(found, torch.split(rest, CHUNK, -1), strict=True):
                 tiles.append(last)
         return found
+
+
+def _gathered(tiles: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
+    """The rows of all tiles, each at its place."""
+    found = tiles[0].new_empty(sum(map(len, tiles)), tiles[0].shape[-1])
+    for tile, places in zip(tiles, rows, strict=True):
+        found.index_copy_(0, places, tile)
+    return found
 
 
 class Kept:

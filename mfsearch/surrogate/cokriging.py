@@ -8,7 +8,7 @@ is mean(x) + V'w and the posterior covariance K(x, x') - V'V'.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from mfsearch.errors import DataError
 from mfsearch.records import Json
 from mfsearch.surrogate.data import TrainingData
-from mfsearch.surrogate.kernel import CokrigingKernel
+from mfsearch.surrogate.kernel import CokrigingKernel, take
 
 JITTER = 1e-6  # added to every noise variance, in standardised units: a thousandth of a standard deviation
 SMALLEST_VARIANCE = 1e-12
@@ -40,18 +40,18 @@ class ScoreMean(nn.Module):
 
     def __init__(self, trusted: tuple[int, ...], capacity: tuple[int, ...] = (), levels: int = 1) -> None:
         super().__init__()
-        self.trusted, self.capacity, self._levels = list(trusted), list(capacity), levels
+        self.trusted, self.capacity, self._levels = trusted, capacity, levels
         self.growth = nn.Parameter(torch.zeros(levels - 1 if capacity else 0, dtype=torch.float64))
         self.constant = nn.Parameter(torch.zeros((), dtype=torch.float64))
         self.slope = nn.Parameter(torch.zeros((), dtype=torch.float64))
 
     def score(self, X: Tensor) -> Tensor:
         """Mean of the trusted columns of X: ... x n x (d+1), ... x n; 0 where there are none."""
-        return X[..., self.trusted].mean(-1) if self.trusted else torch.zeros_like(X[..., 0])
+        return take(X, self.trusted).mean(-1) if self.trusted else torch.zeros_like(X[..., 0])
 
     def size(self, X: Tensor) -> Tensor:
         """Mean of the capacity columns of X: ... x n x (d+1), ... x n; 0 where there are none."""
-        return X[..., self.capacity].mean(-1) if self.capacity else torch.zeros_like(X[..., 0])
+        return take(X, self.capacity).mean(-1) if self.capacity else torch.zeros_like(X[..., 0])
 
     def own(self, X: Tensor) -> Tensor:
         """Prior means of the d_l at X: n x (d+1), L x n; the level of X is not looked at."""
@@ -257,10 +257,10 @@ class CokrigingModel(Model):
         return learned + self.jitter
 
     @torch.inference_mode()
-    def whiten(self, X: Tensor, lowest: Sequence[Tensor] | None = None) -> Whitened:
+    def whiten(self, X: Tensor, lowest: Iterable[Tensor] | None = None) -> Whitened:
         """One pass over X: m x d, inputs without the level, for predictions at every level; the model has no batch shape.
 
-        `lowest` has the kernel's k_0(train, chunk) of every CHUNK of X where the caller knows them.
+        `lowest` has the kernel's k_0(train, chunk) of every CHUNK of X, one after the other, where the caller knows them.
         """
         kernel, train, m = self.parameters_of.kernel, self.train_X, len(X)
         coupling, spread = kernel.coupling()[train[:, -1].round().long()], kernel.spread(train)
@@ -268,23 +268,26 @@ class CokrigingModel(Model):
         first = tuple(int(rows[0]) if len(rows) else len(train) for rows in above)
         parts = tuple(X.new_empty(m, len(train) - start).mT for start in first)  # so that a few columns are soon read
         inverse = torch.linalg.solve_triangular(self._factor, torch.eye(len(train), dtype=X.dtype), upper=False)
+        chunks = torch.split(X, CHUNK)
+        blocks: list[Iterable[Tensor]] = [kernel.at(level).blocks(train[start:], X, CHUNK) for level, start in enumerate(first)]
+        if lowest is not None:
+            blocks[0] = lowest
         means = self.parameters_of.mean.own(X)
         covariances = X.new_zeros(self.levels, self.levels, m)
         covariances.diagonal()[:] = kernel.own_variance(X)
-        for number, chunk in enumerate(torch.split(X, CHUNK)):
+        for number, (chunk, *of_level) in enumerate(zip(chunks, *blocks, strict=True)):
             columns, far = slice(number * CHUNK, number * CHUNK + len(chunk)), kernel.spread(chunk)
             lower: list[Tensor] = []
-            for level, start in enumerate(first):
+            for level, (start, block) in enumerate(zip(first, of_level, strict=True)):
                 share = coupling[start:, level, None]
-                if level:
-                    block = kernel.component(level, train[start:], chunk)
+                if not level:  # whose constant is the mean function's
+                    block = share * block
+                else:
                     if spread is not None and far is not None:
                         block.mul_(spread[start:, level, None] * share).mul_(far[:, level])
                     else:
                         block.mul_(share)
                     block.add_(kernel.constants[level] * share)
-                else:  # whose constant is the mean function's
-                    block = share * (kernel.component(0, train, chunk) if lowest is None else lowest[number])
                 W = _lower_times(inverse[start:, start:], block)
                 lower.append(W)
                 parts[level][:, columns] = W

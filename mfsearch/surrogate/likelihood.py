@@ -23,7 +23,7 @@ from torch import Tensor
 
 from mfsearch.surrogate.cokriging import JITTER, Hyperparameters
 from mfsearch.surrogate.data import TrainingData
-from mfsearch.surrogate.kernel import CokrigingKernel, coupled, matern52_parts
+from mfsearch.surrogate.kernel import BITS, CokrigingKernel, coupled, matern52_parts
 
 _ROOT = math.sqrt(5.0)  # a Matern 5/2 is a function of five times the squared distance
 
@@ -54,7 +54,7 @@ class MarginalLikelihood:
         ]
 
     @torch.inference_mode()
-    def __call__(self, values: Values, gradient: Mapping[str, NDArray[np.float64]]) -> float:
+    def __call__(self, values: Values, gradient: Mapping[str, NDArray[np.float64]] | None = None) -> float:
         """The value, and its gradient added to what is there by name; infinite where the covariance has no Cholesky factor."""
         coupling = np.array(coupled(values["kernel.rho"].tolist()))
         shares = coupling[self._level]  # of the d_l in each observation, n x L
@@ -89,6 +89,8 @@ class MarginalLikelihood:
         value = 0.5 * float(residual @ alpha) + float(factor.diagonal().log().sum())
         if not math.isfinite(value):
             return math.inf
+        if gradient is None:
+            return value
 
         adjoint = inverse.mul_(0.5).addr_(alpha, alpha, alpha=-0.5)
         gradient["noise.log_variance"][:] += self._by_level(adjoint.diagonal().numpy() * learned, 0)
@@ -159,7 +161,7 @@ class _Factor:
 
     @classmethod
     def exponential(cls, scaled: Tensor, log_variance: float) -> _Factor:
-        value = torch.rsub(_squared(scaled), log_variance, alpha=0.5).exp_()
+        value = torch.rsub(_squared(scaled), log_variance * BITS, alpha=0.5 * BITS).exp2_()
         return cls(scaled, value, value, -0.5)
 
     def told(self, adjoint: Tensor) -> tuple[float, NDArray[np.float64]]:
