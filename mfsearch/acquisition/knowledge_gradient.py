@@ -70,9 +70,8 @@ def _near_the_top(a: Tensor, b: Tensor) -> Tensor:
     of the left side, since it is below at 0 and at the end; the same with o and q on the right.
     """
     first, last = (torch.add(a, b, alpha=z).argmax(-1, keepdim=True) for z in (-HORIZON, HORIZON))
-    middle = (
-        a.argmax(-1, keepdim=True) if a.stride(0) else a[:1].argmax(-1, keepdim=True).expand(len(a), 1)
-    )  # intercepts of all rows
+    different = a if a.stride(0) else a[:1]  # all rows may have the same intercepts
+    middle = different.argmax(-1, keepdim=True).expand(len(a), 1)
     kept = torch.zeros_like(b, dtype=torch.bool)
     for one, other in ((first, middle), (middle, last)):
         rise = (b.gather(1, other) - b.gather(1, one)).clamp_min(_TINY)
