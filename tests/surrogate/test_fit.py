@@ -47,6 +47,7 @@ def test_objective_and_gradient_agree_with_torch_distributions_and_finite_differ
     objective = MapObjective(parameters, prior, data)
     u = np.random.default_rng(0).normal(size=prior.size)
     value, gradient = objective(u)
+    assert objective.value(u) == value
     prior.write(u)
     expected = -log_likelihood(parameters, data).item() - 10 * math.log(2 * math.pi) + 0.5 * u @ u
     assert value == pytest.approx(expected, abs=1e-8)
