@@ -1,4 +1,4 @@
-"""Parameters and operations of a NAS-Bench-201 network, in closed form: no network is built.
+"""Parameters and operations of a NAS-Bench-201 network, and operations of MobileNetV2-like ones, in closed form: no network is built.
 
 Operations are counted as the benchmark's own counter does, so that its figures are reproduced to the last one: one for each
 multiply-accumulate of a convolution or of the classifier, two for each output of a batch norm, one for each input of the global
@@ -58,6 +58,51 @@ def count_flops(
         total += pixels * cells * (taps * size**2 + norms * 2 * size)
     head = (2 + 1) * pixels * size  # batch norm and global pool
     return total + head + size * classes
+
+
+def count_mobilenet_flops(
+    stages: Sequence[tuple[int, int]],
+    expansions: Sequence[int],
+    strides: Sequence[int],
+    classes: int,
+    side: int = 32,
+    stem: int = 32,
+) -> int:
+    """Operations of one picture in a network of inverted residuals (Sandler et al., MobileNetV2, CVPR 2018), counted as above.
+
+    A 3x3 stem, the stages, a classifier; every convolution has a batch norm. The pool before the classifier counts nothing.
+
+    Args:
+        stages: Channels and repeats of each stage, in the order of the network.
+        expansions: How much wider a block of each stage is inside; 1: it has no convolution that widens it. Stages beyond them are 1x1
+            convolutions, which are not repeated.
+        strides: Of the first block of each stage, as many as expansions; they divide the side.
+        classes: Outputs of the classifier.
+        side: Of the picture, which has three colours, and of what the stem makes of it.
+        stem: The stem's channels.
+    """
+    pixels, width = side**2, stem
+    total = (27 + 2) * pixels * stem
+    for (channels, repeats), expansion, stride in zip(stages, expansions, strides, strict=False):
+        total += pixels * _widening(width, expansion)
+        pixels //= stride**2
+        total += pixels * _rest(width, expansion, channels)
+        total += (repeats - 1) * pixels * (_widening(channels, expansion) + _rest(channels, expansion, channels))
+        width = channels
+    for channels, _ in stages[len(expansions) :]:
+        total += (width + 2) * channels * pixels
+        width = channels
+    return total + width * classes
+
+
+def _widening(width: int, expansion: int) -> int:
+    """Operations of a block's first convolution for each pixel."""
+    return (width + 2) * width * expansion if expansion > 1 else 0
+
+
+def _rest(width: int, expansion: int, channels: int) -> int:
+    """Operations of a block's other two for each pixel: 3x3 channel by channel, and what narrows it."""
+    return (9 + 2) * width * expansion + (width * expansion + 2) * channels
 
 
 def _cell(operations: Sequence[str]) -> tuple[int, int]:

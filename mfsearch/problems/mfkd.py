@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mfsearch.errors import ConfigError, DataError
+from mfsearch.fidelities.base import AbstractFidelity
 from mfsearch.fidelities.ladder import FidelityLadder
-from mfsearch.fidelities.tabular import TabularEvaluation
+from mfsearch.fidelities.tabular import TabularEvaluation, TabularScores
+from mfsearch.networks.counts import count_mobilenet_flops
 from mfsearch.problems.base import LookUp, Oracle, Problem
 from mfsearch.records import Objective
 from mfsearch.spaces.nasbench201 import NASBench201Space
@@ -23,6 +25,9 @@ from mfsearch.tables.table import BenchmarkTable, column, read_table, table_name
 SHORT, LONG = 12, 200
 NST_RATIO: Final = 1.5
 """What an epoch of NST costs in plain epochs, by MF-KD's authors."""
+
+FLOPS: Final = "flops"
+_EXPANSIONS, _STRIDES, _CLASSES = (1, 6, 6, 6, 6, 6, 6), (1, 2, 2, 2, 1, 2, 1), 100  # of all of the networks, by the file
 
 _Split = Literal["val", "test"]
 
@@ -101,14 +106,16 @@ def nst240(
     )
 
 
-def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "full"), target: _Split = "val") -> Problem:
+def mobilenetv2(home: Path, rungs: Sequence[str] = (FLOPS, "nst27", "nst9", "nst3", "full"), target: _Split = "val") -> Problem:
     """100 MobileNetV2-like networks on CIFAR-100: trained for 100 epochs on parts of the training set, by ten methods.
 
-    Inputs are channels and repeats of every stage. The target is accuracy of plain training on all data.
+    Inputs are the logarithms of channels and repeats of every stage: twice as wide is as far from as half as wide. The target is accuracy of
+    plain training on all data.
 
     Args:
         home: Folder that holds `tables/`.
-        rungs: Cheapest first, the target `full` last: method and divisor, such as `kd27` (distilled, a 27th part) or `nokd9`.
+        rungs: Cheapest first, the target `full` last: method and divisor, such as `kd27` (distilled, a 27th part) or `nokd9`. Before them
+            `flops`, a free score: operations, counted from the stages (the stem, which the file does not tell, with 32 channels).
         target: Which accuracy is searched, on every rung: `val`; `test` only to repeat what others did.
 
     Raises:
@@ -127,11 +134,13 @@ def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "fu
         )
     if target not in ("val", "test"):
         raise ConfigError(f"target must be val or test; got {target!r}. Mend it.")
-    if not rungs or len(set(rungs)) < len(rungs) or not set(rungs) <= set(known) or rungs[-1] != "full":
+    runs = [name for place, name in enumerate(rungs) if place or name != FLOPS]
+    if not runs or len(set(runs)) < len(runs) or not set(runs) <= set(known) or runs[-1] != "full":
         raise ConfigError(
-            f"rungs must be some of {', '.join(sorted(known))}, 'full' last; got {', '.join(rungs) or 'none'}. Mend them."
+            f"rungs must be some of {', '.join(sorted(known))}, 'full' last, with {FLOPS!r} first or not at all; "
+            f"got {', '.join(rungs) or 'none'}. Mend them."
         )
-    columns = {name: column(results.results, known[name], target, EPOCHS) for name in rungs}
+    columns = {name: column(results.results, known[name], target, EPOCHS) for name in runs}
     scores = results.scores
     figures = np.stack([scores[name].to_numpy() for name in scores.column_names[2:]], axis=1)
     rows = {
@@ -139,10 +148,22 @@ def mobilenetv2(home: Path, rungs: Sequence[str] = ("nst27", "nst9", "nst3", "fu
         for name, row in zip(scores["architecture"].to_pylist(), figures.tolist(), strict=True)
         if all(name in values and name in took for values, took in columns.values())
     }
+    ladder: list[AbstractFidelity] = [
+        TabularEvaluation(name, *columns[name], f"{target}_accuracy", EPOCHS * share[name]) for name in runs
+    ]
+    if rungs[0] == FLOPS:
+        stages = {
+            row["architecture"]: [
+                (int(row[f"stage{i}_channels"]), int(row[f"stage{i}_repeats"])) for i in range(figures.shape[1] // 2)
+            ]
+            for row in scores.to_pylist()
+        }
+        counted = {name: (float(count_mobilenet_flops(own, _EXPANSIONS, _STRIDES, _CLASSES)),) for name, own in stages.items()}
+        ladder.insert(0, TabularScores(FLOPS, [FLOPS], counted, trusted=[FLOPS]))
     return _problem(
         "mfkd-mobilenetv2",
-        TableSpace("mobilenetv2", rows),
-        [TabularEvaluation(name, *columns[name], f"{target}_accuracy", EPOCHS * share[name]) for name in rungs],
+        TableSpace("mobilenetv2", {name: np.log2(row).tolist() for name, row in rows.items()}),
+        ladder,
         {name: columns["full"][0][name] for name in rows},
         column(results.results, known["full"], "test", EPOCHS)[0],
         f"{len(rows)} MobileNetV2-like networks on CIFAR-100, measured by MF-KD's authors, one run each. What is searched is {target} accuracy"
@@ -167,7 +188,7 @@ def _imported(home: Path, name: str, benchmark: str | None = None, curves: bool 
 def _problem(
     name: str,
     space: SubsetSpace | TableSpace,
-    ladder: Sequence[TabularEvaluation],
+    ladder: Sequence[AbstractFidelity],
     truth: Mapping[str, float],
     test: Mapping[str, float],
     description: str,

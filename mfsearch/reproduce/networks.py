@@ -24,7 +24,7 @@ from mfsearch.allocation.random_search import RandomSearch
 from mfsearch.errors import DataError
 from mfsearch.execution.virtual import VirtualExecutor
 from mfsearch.problems.base import Problem
-from mfsearch.problems.mfkd import mobilenetv2
+from mfsearch.problems.mfkd import FLOPS, mobilenetv2
 from mfsearch.records import Status
 from mfsearch.reproduce.agreement import Interval, paired_difference
 from mfsearch.reproduce.trials import Result, Trial
@@ -57,6 +57,10 @@ CONTENDERS: Final[dict[str, Contender]] = {
     "cost_aware, no ladder": Contender(("full",), CostAware),
     "cost_aware, nst": Contender(("nst27", "nst9", "nst3", "full"), CostAware),
     "cost_aware, kd": Contender(("kd27", "kd9", "kd3", "full"), CostAware),
+    "gp, flops": Contender((FLOPS, "full"), functools.partial(GP, proxies=True)),
+    "cost_aware, flops alone": Contender((FLOPS, "full"), CostAware),
+    "cost_aware, flops and nst": Contender((FLOPS, "nst27", "nst9", "nst3", "full"), CostAware),
+    "cost_aware, flops and kd": Contender((FLOPS, "kd27", "kd9", "kd3", "full"), CostAware),
 }
 REFERENCE: Final = "gp"
 
@@ -106,7 +110,7 @@ def trial(given: Trial) -> Result:
     found = any(o.query.architecture.key == best and o.query.rung == target.name for o in study.state.observations)
     return {
         "seconds": study.ledger.spent if found else None,
-        "runs": {rung.name: runs.count(rung.name) for rung in problem.ladder},
+        "runs": {rung.name: runs.count(rung.name) for rung in problem.ladder.evaluations},
     }
 
 
@@ -181,7 +185,7 @@ def summarise(results: Sequence[Result], seed: int = 0) -> list[Line]:
             ahead = None
             if name != REFERENCE:
                 ahead = paired_difference([reference[s]["seconds"] for s in runs], seconds, seed)
-            rungs = CONTENDERS[name].rungs
+            rungs = [rung for rung in CONTENDERS[name].rungs if rung != FLOPS]
             means = {rung: float(np.mean([run["runs"][rung] for run in runs.values()])) for rung in rungs}
             lines.append(Line(protocol, name, seconds, ahead, means))
     return lines

@@ -84,7 +84,13 @@ def read_mobilenetv2_csv(path: Path) -> Iterator[Piece]:
     groups: dict[tuple[str, int], dict[str, int]] = {}
     described: dict[str, int] = {}
     for line, (method, divisor) in enumerate(zip(methods, divisors, strict=True)):
-        if not (np.isfinite(encoded[line]).all() and divisor >= 1 and divisor % 1 == 0 and _METHOD.fullmatch(method)):
+        if not (
+            np.isfinite(encoded[line]).all()
+            and (encoded[line] > 0).all()
+            and divisor >= 1
+            and divisor % 1 == 0
+            and _METHOD.fullmatch(method)
+        ):
             missing.append((f"{text.name}: no method, divisor or stages", f"line {line + 2}"))
             continue
         name = _called(dict(zip(stages, encoded[line], strict=True)))

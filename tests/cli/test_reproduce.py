@@ -38,7 +38,7 @@ def test_what_is_missing_is_said(call, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_problems_can_be_searched(call):
     Path("nst.yaml").write_text("problem: {use: mfkd-nst240, rungs: [nst1, nst3, e200]}\n")
-    Path("networks.yaml").write_text("problem: {use: mfkd-mobilenetv2, rungs: [nst27, nst3, full]}\n")
+    Path("networks.yaml").write_text("problem: {use: mfkd-mobilenetv2, rungs: [flops, nst27, nst3, full]}\n")
     for name, budget in (("nst.yaml", 20000), ("networks.yaml", 8000)):
         done = call("run", name, "--budget", f"{budget}s", "--seed", "1", "--json")
         assert done.exit_code == 0, done.output
@@ -54,7 +54,7 @@ def test_search_leaves_lines_and_tables_and_goes_on(call):
     assert Path("here/networks.md").read_text() in done.stdout
     again = call("reproduce", "mfkd", "search", "networks", "--trials", "1", "--first-seed", "2", "--out", "here", "--json")
     assert json.loads(again.stdout.splitlines()[-1]) == {"networks": answers["networks"]}
-    assert "16 of 16 trials are finished already" in again.stderr
+    assert "24 of 24 trials are finished already" in again.stderr
 
 
 def test_live_needs_pictures_and_a_device_that_is_there(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

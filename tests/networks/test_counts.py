@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from mfsearch.errors import SpaceError
-from mfsearch.networks.counts import count_flops, count_parameters
+from mfsearch.networks.counts import count_flops, count_mobilenet_flops, count_parameters
 from mfsearch.networks.nasbench201 import OPERATIONS, NASBench201Network
+from mfsearch.proxies.flops import FLOPS
+from mfsearch.proxies.probe import Probe
 
 RANDOM = [tuple(OPERATIONS[i] for i in row) for row in np.random.default_rng(1).integers(5, size=(8, 6))]
 SETTINGS = [
@@ -52,6 +54,36 @@ def test_flops_of_the_module(settings, side):
         module.register_forward_hook(hook)
     network(torch.zeros(1, 2, side, side))
     assert count_flops(operations, (2, side, side), 7, **settings) == counted[0]
+
+
+def mobilenet(stages, expansions, strides, classes, stem):
+    """What the closed form is of, layer by layer."""
+
+    def layer(before, after, kernel, stride=1, groups=1):
+        return [nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(after)]
+
+    layers, width = layer(3, stem, 3), stem
+    for (channels, repeats), expansion, stride in zip(stages, expansions, strides, strict=False):
+        for place in range(repeats):
+            inside = width * expansion
+            if expansion != 1:
+                layers += layer(width, inside, 1)
+            layers += [*layer(inside, inside, 3, stride if place == 0 else 1, groups=inside), *layer(inside, channels, 1)]
+            width = channels
+    if len(stages) > len(expansions):
+        layers += layer(width, stages[-1][0], 1)
+        width = stages[-1][0]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
+
+
+@pytest.mark.parametrize(
+    "stages", [[(6, 2)], [(6, 1), (8, 3), (12, 2)], [(4, 3), (10, 1), (7, 2), (20, 4)]], ids=["one", "all", "and a convolution"]
+)
+def test_flops_of_inverted_residuals(stages):
+    expansions, strides = (1, 6, 3), (1, 2, 2)
+    network = mobilenet(stages, expansions, strides, 7, 5)
+    expected = FLOPS.compute(Probe(network, torch.zeros(2, 3, 16, 16), torch.zeros(2, dtype=torch.int64)))
+    assert count_mobilenet_flops(stages, expansions, strides, 7, 16, 5) == expected
 
 
 def test_operations_are_checked():

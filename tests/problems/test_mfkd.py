@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from mfsearch.errors import ConfigError, DataError
 from mfsearch.fidelities.base import AbstractEvaluation, Context
@@ -79,9 +81,35 @@ def test_networks_have_the_figures_of_the_file(mfkd_home: Path):
         assert looked_up(problem, "nst3", a) == pytest.approx((float(own["valid_acc"]), float(own["seconds"])))
         assert problem.oracle.truth(a) == float(by["nokd", "1", channels]["valid_acc"])
     encoded = problem.space.encode(members)
-    np.testing.assert_allclose(encoded[:, 0], np.linspace(0, 1, 12))
+    np.testing.assert_allclose(encoded[:, 0], np.log((8 + 4 * np.arange(12)) / 8) / np.log(52 / 8))
     others = mobilenetv2(mfkd_home, rungs=["full"], target="test")
     assert others.oracle is not None and others.oracle.optimum == 40 + 2.0 * 11 + 1 and others.objective.signal == "test_accuracy"
+
+
+def test_operations_are_a_free_score(mfkd_home: Path):
+    problem = mobilenetv2(mfkd_home)
+    members = problem.space.enumerate()
+    assert members is not None and [rung.name for rung in problem.ladder] == ["flops", "nst27", "nst9", "nst3", "full"]
+    (rung,) = problem.ladder.scores
+    scores = rung.score(members, CONTEXT)
+    assert (scores.seconds, rung.trusted, rung.capacity) == (0.0, (True,), (True,))
+    channels, repeats = (int(figure) for figure in members[4].key.split("x"))
+    first = 27 * 32 + 2 * 32 + 11 * 32 + (32 + 2) * channels
+    assert scores.values[4][0] == 1024 * (first + (repeats - 1) * (11 * channels + (channels + 2) * channels)) + 100 * channels
+
+
+def test_what_operations_say_of_the_authors_networks(data: Path, tmp_path: Path):
+    """The figures of docs/reproduce-mfkd.md."""
+    import_mfkd(tmp_path, "mfkd-mobilenetv2", data / "mfkd_mobilenetv2_cifar100.csv.gz")
+    said: list[tuple[Literal["val", "test"], float, int]] = [("val", 0.775, 1), ("test", 0.697, 5)]
+    for target, spearman, place in said:
+        problem = mobilenetv2(tmp_path, target=target)
+        members = problem.space.enumerate()
+        assert members is not None and problem.oracle is not None
+        scores = np.array([row[0] for row in problem.ladder.scores[0].score(members, CONTEXT).values], dtype=float)
+        truth = np.array([problem.oracle.truth(a) for a in members])
+        assert spearmanr(scores, truth).statistic == pytest.approx(spearman, abs=5e-4)
+        assert (scores >= scores[np.argmax(truth)]).sum() == place
 
 
 @pytest.mark.parametrize(
@@ -93,9 +121,12 @@ def test_networks_have_the_figures_of_the_file(mfkd_home: Path):
         (
             mobilenetv2,
             {"rungs": ["nst27"]},
-            "rungs must be some of full, kd27, kd3, kd9, nokd27, nst27, nst3, nst9, 'full' last; got nst27",
+            "rungs must be some of full, kd27, kd3, kd9, nokd27, nst27, nst3, nst9, 'full' last, with 'flops' first or not at all; got nst27",
         ),
-        (mobilenetv2, {"rungs": ["x9", "full"]}, "'full' last; got x9, full"),
+        (mobilenetv2, {"rungs": ["x9", "full"]}, "'full' last, with 'flops' first or not at all; got x9, full"),
+        (mobilenetv2, {"rungs": ["nst27", "flops", "full"]}, "'flops' first or not at all; got nst27, flops, full"),
+        (mobilenetv2, {"rungs": ["flops"]}, "not at all; got flops"),
+        (mobilenetv2, {"rungs": []}, "not at all; got none"),
         (mobilenetv2, {"target": "train"}, "target must be val or test; got 'train'"),
     ],
 )

@@ -62,7 +62,7 @@ def test_what_cannot_be_used_is_named(write):
 
 
 def test_networks_are_called_by_their_stages(write):
-    text = f"{NETWORKS}\nnokd,1,60,61,100,16,1,32,2\nnst,27,20,21,9,16,1,32,2\nnst,27,1,1,1,16,1,32,2\nnst,x,1,1,1,16,1,32,2\n"
+    text = f"{NETWORKS}\nnokd,1,60,61,100,16,1,32,2\nnst,27,20,21,9,16,1,32,2\nnst,27,1,1,1,16,1,32,2\nnst,x,1,1,1,16,1,32,2\nnst,9,1,1,1,16,0,32,2\n"
     (piece,) = read_mobilenetv2_csv(write(text))
     rows = piece.results.to_pylist()
     assert [(r["architecture"], r["dataset"], r["split"], r["accuracy"], r["seconds"]) for r in rows] == [
@@ -76,7 +76,7 @@ def test_networks_are_called_by_their_stages(write):
         | {"stage0_channels": 16.0, "stage0_repeats": 1.0, "stage1_channels": 32.0, "stage1_repeats": 2.0}
     ]
     assert ("m.csv: a network for the second time", "line 4") in piece.missing
-    assert ("m.csv: no method, divisor or stages", "line 5") in piece.missing
+    assert {("m.csv: no method, divisor or stages", f"line {line}") for line in (5, 6)} <= set(piece.missing)
 
 
 @pytest.mark.parametrize("read", [read_nst_csv, read_mobilenetv2_csv])
