@@ -61,6 +61,7 @@ CONTENDERS: Final[dict[str, Contender]] = {
     "cost_aware, flops alone": Contender((FLOPS, "full"), CostAware),
     "cost_aware, flops and nst": Contender((FLOPS, "nst27", "nst9", "nst3", "full"), CostAware),
     "cost_aware, flops and kd": Contender((FLOPS, "kd27", "kd9", "kd3", "full"), CostAware),
+    "cost_aware, flops, nst and kd": Contender((FLOPS, "nst27", "kd27", "nst9", "kd9", "nst3", "kd3", "full"), CostAware),
 }
 REFERENCE: Final = "gp"
 
