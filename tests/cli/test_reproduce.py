@@ -54,7 +54,7 @@ def test_search_leaves_lines_and_tables_and_goes_on(call):
     assert Path("here/networks.md").read_text() in done.stdout
     again = call("reproduce", "mfkd", "search", "networks", "--trials", "1", "--first-seed", "2", "--out", "here", "--json")
     assert json.loads(again.stdout.splitlines()[-1]) == {"networks": answers["networks"]}
-    assert "24 of 24 trials are finished already" in again.stderr
+    assert "26 of 26 trials are finished already" in again.stderr
 
 
 def test_live_needs_pictures_and_a_device_that_is_there(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
